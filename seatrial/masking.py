@@ -1,0 +1,63 @@
+"""Secrets never reach a log or a report: what looks like one is masked before it is written anywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+MASK = "***"
+_SECRET_NAME = re.compile(r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|auth", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/:@]*:)(?P<secret>[^\s@]+)(?P<tail>@)", re.IGNORECASE)
+_PAIR = re.compile(r"""(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*)(["']?\s*[=:]\s*["']?)([^\s"',;&}]+)""")
+
+
+def looks_secret(name: str) -> bool:
+    """True if a key or variable of this name usually holds a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
+class Masker:
+    """Masks the secrets it was told of, passwords in URLs, and `password=...` pairs."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def learn(self, value: Any, name: str = "") -> None:  # noqa: ANN401 - any tree of settings
+        """Remember the secrets in a tree of settings: values under a secret's name, passwords inside URLs."""
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.learn(item, str(key))
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self.learn(item, name)
+        elif isinstance(value, str) and value:
+            self._learn_text(value, name)
+
+    def _learn_text(self, value: str, name: str) -> None:
+        for match in _URL_PASSWORD.finditer(value):
+            self.add(match["secret"])
+        if looks_secret(name) and not value.startswith("{"):
+            self.add(value)
+
+    def add(self, secret: str) -> None:
+        """Remember one secret, as it stands and as it stands in a URL. Shorter than 4 characters masks too much."""
+        if len(secret) >= 4:
+            self._known |= {secret, unquote(secret), quote(secret, safe="")}
+
+    def text(self, text: str) -> str:
+        """The text with every secret replaced by ***."""
+        for secret in sorted(self._known, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        text = _URL_PASSWORD.sub(rf"\g<head>{MASK}\g<tail>", text)
+        return _PAIR.sub(rf"\g<1>\g<2>{MASK}", text)
+
+    def tree(self, value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON value
+        """A JSON value with every secret in it masked; a value under a secret's name goes whole."""
+        if isinstance(value, dict):
+            return {str(key): self.tree(item, str(key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.tree(item, name) for item in value]
+        if isinstance(value, str):
+            return MASK if value and looks_secret(name) else self.text(value)
+        return value
