@@ -37,9 +37,9 @@ class TargetError(SeatrialError):
     """A deployment could not be brought up, reached or taken down. The text may carry the last log lines."""
 
 
-class MissingCapability(SeatrialError):  # noqa: N818 - the field says "capability", and the tree says what it is
+class MissingCapability(SeatrialError):
     """The target cannot do what a fault needs here; the text names what is missing and what gives it."""
 
 
-class Interrupted(SeatrialError):  # noqa: N818 - an event, not a mistake
+class Interrupted(SeatrialError):
     """The run was stopped by Ctrl-C or SIGTERM and has healed what it broke."""

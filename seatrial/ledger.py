@@ -54,4 +54,4 @@ def read_back_file(path: Path) -> list[ReadBack]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [ReadBack(*row) for row in csv.reader(file) if len(row) == 3]  # noqa: PLR2004 - stream, key, state
+        return [ReadBack(*row) for row in csv.reader(file) if len(row) == 3]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seatrial.errors import InputError
+from seatrial.masking import looks_secret
 from seatrial.toml_lines import line_of
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -247,7 +248,6 @@ def _first(error: ValidationError, text: str, path: Path) -> InputError:
 
 
 def _shown(key: str, value: Any) -> str:  # noqa: ANN401 - any TOML value
-    from seatrial.masking import looks_secret
 
     return "a value that is not shown" if looks_secret(key) else repr(value)[:80]
 
