@@ -1,10 +1,10 @@
 """What can go wrong in Seatrial itself. What goes wrong in a deployment under trial is data, never one of these.
 
-    SeatrialError            every error that a user can mend; its text is one line, the exit status is 2
-    |- InputError            a file or an argument is wrong: place, expected, found
-    |- TargetError           a deployment could not be brought up, reached or taken down
-    |- MissingCapability     the target cannot do what a fault needs, or a program is not installed
-    `- Interrupted           Ctrl-C or SIGTERM; everything was healed on the way out
+SeatrialError            every error that a user can mend; its text is one line, the exit status is 2
+|- InputError            a file or an argument is wrong: place, expected, found
+|- TargetError           a deployment could not be brought up, reached or taken down
+|- MissingCapability     the target cannot do what a fault needs, or a program is not installed
+`- Interrupted           Ctrl-C or SIGTERM; everything was healed on the way out
 """
 
 from __future__ import annotations

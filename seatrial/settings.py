@@ -1,18 +1,11 @@
-"""`seatrial.toml` -> frozen values, built once. Every mistake is an InputError with the line it stands in."""
+"""What `seatrial.toml` may say, as frozen values. `seatrial.settings_file` reads it into them."""
 
 from __future__ import annotations
 
-import os
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from seatrial.errors import InputError
-from seatrial.masking import looks_secret
-from seatrial.toml_lines import line_of
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
@@ -176,94 +169,9 @@ class Settings(Model):
     ledger: Ledger = Ledger()
     components: dict[Name, Component] = {}
     targets: Targets = Targets()
+    secrets: Annotated[tuple[str, ...], Field(exclude=True, repr=False)] = ()  # from the environment, to be masked
 
     @property
     def root(self) -> Path:
         """The folder that the file stands in."""
         return self.file.parent
-
-
-def load_settings(path: Path) -> Settings:
-    """Read a `seatrial.toml`. Raises InputError (file, line, expected, found) for anything that is not right."""
-    text = _read(path)
-    data = _parse(text, path)
-    if "file" in data:
-        raise InputError("a key that Seatrial knows", "the unknown key file", path, line_of(text, ("file",)))
-    try:
-        settings = Settings.model_validate({**_expand(data, text, path, ()), "file": path})
-    except ValidationError as error:
-        raise _first(error, text, path) from None
-    _check_names(settings, text)
-    return settings
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "text that is not UTF-8"
-        raise InputError("a readable seatrial.toml", reason, path) from None
-
-
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        line = int(found.group(1)) if found else text.count("\n") + 1
-        raise InputError("TOML", str(error).split(" (at ")[0], path, line) from None
-
-
-def _expand(value: Any, text: str, path: Path, where: tuple[str, ...]) -> Any:  # noqa: ANN401 - any TOML value
-    """Replace `${NAME}` from the environment, once, here at the edge; arrays become tuples; numbers stay."""
-    if isinstance(value, dict):
-        return {key: _expand(item, text, path, (*where, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return tuple(_expand(item, text, path, where) for item in value)
-    if not isinstance(value, str):
-        return value
-
-    def from_environment(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            line = line_of(text, where)
-            raise InputError(f"the environment variable {name}", "it is not set", path, line)
-        return os.environ[name]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", from_environment, value)
-
-
-def _first(error: ValidationError, text: str, path: Path) -> InputError:
-    """The first problem of a validation as one line; the others come up when this one is mended."""
-    problem = error.errors(include_url=False)[0]
-    where = tuple(str(part) for part in problem["loc"] if part != "[key]")
-    line, key = line_of(text, where), ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        return InputError("a key that Seatrial knows", f"the unknown key {key}", path, line)
-    if problem["type"] == "missing":
-        return InputError(f"the key {key}", "nothing", path, line)
-    expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    subject = f"{key} to be {expected}" if problem["msg"].startswith("Input") else f"{key or 'the file'}: {expected}"
-    return InputError(subject, _shown(key, problem["input"]), path, line)
-
-
-def _shown(key: str, value: Any) -> str:  # noqa: ANN401 - any TOML value
-
-    return "a value that is not shown" if looks_secret(key) else repr(value)[:80]
-
-
-def _check_names(settings: Settings, text: str) -> None:
-    """Names that one table says and another relies on."""
-    known = tuple(settings.components) or ("app", "database", "cache")
-    for name, component in settings.targets.local.items():
-        where = ("targets", "local", name)
-        if name not in settings.components:
-            expected = f"a component of [components] ({', '.join(known)})"
-            raise InputError(expected, f"[targets.local.{name}]", settings.file, line_of(text, where))
-        for other in component.depends_on:
-            if other not in settings.targets.local:
-                expected = f"depends_on to name components of [targets.local] ({', '.join(settings.targets.local)})"
-                raise InputError(expected, other, settings.file, line_of(text, (*where, "depends_on")))
-        if component.command is None and settings.components[name].kind not in ("postgresql", "redis"):
-            expected = f"a command for {name} (only kind postgresql and redis come with Seatrial)"
-            raise InputError(expected, "none", settings.file, line_of(text, where))

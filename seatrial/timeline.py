@@ -61,8 +61,13 @@ class Recorder:
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - a JSON value
     """Write a JSON document whole or not at all, with sorted keys, so that equal values are equal bytes."""
     temporary = path.with_suffix(path.suffix + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
+    temporary.write_text(dumps(value) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def dumps(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    """JSON with sorted keys and an indent: equal values are equal bytes."""
+    return json.dumps(value, indent=2, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Verdict:
         """Every promise was kept, and shown to be."""
         return self.outcome is Outcome.PASS
 
+    def explain(self) -> str:
+        """One line for each promise that was not shown to be kept."""
+        open_ = (promise for promise in self.promises if promise.outcome is not Outcome.PASS)
+        return "\n".join(f"{promise.outcome} {promise.promise}: {promise.reason}" for promise in open_)
+
     def promise(self, name: str) -> Promise:
         """The promise of that name. Raises KeyError, naming those there are."""
         for promise in self.promises:

@@ -1,0 +1,44 @@
+"""The scenarios that come with Seatrial, and finding one by its name or its path."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from seatrial.bundled import bundled
+from seatrial.errors import InputError
+
+
+def catalogue() -> dict[str, Path]:
+    """The scenarios that come with Seatrial, by name, in the order in which `verify` runs them."""
+    paths = {path.stem: path for path in sorted(bundled("scenarios").glob("*.yaml"))}
+    return {name: paths[name] for name in sorted(paths, key=lambda name: (name != "steady-state", name))}
+
+
+def find_scenario(name: str, base: Path) -> Path:
+    """A scenario of the catalogue by name, or a file by its path. Raises InputError naming those there are."""
+    known = catalogue()
+    if name in known:
+        return known[name]
+    path = base / name
+    if path.is_file():
+        return path
+    raise InputError(f"a scenario ({', '.join(known)}) or the path of a scenario file", name)
+
+
+def describe() -> str:
+    """Every scenario: what it proves, what it needs of a target, which promise it belongs to."""
+    from seatrial.scenario import load_scenario
+
+    lines = []
+    for name, path in catalogue().items():
+        scenario = load_scenario(path)
+        needs = ", ".join(sorted({fault.needs.__name__ for fault in scenario.faults})) or "nothing but a target"
+        lines += [name, f"  {scenario.title}", _wrapped("proves", scenario.extension.proves)]
+        lines += [_wrapped("promise", scenario.extension.promise), f"  needs:   {needs}", ""]
+    return "\n".join([*lines, "A scenario of your own runs from any path: seatrial run path/to/story.yaml"])
+
+
+def _wrapped(label: str, text: str) -> str:
+    head = f"  {label + ':':9}"
+    return textwrap.fill(" ".join(text.split()), 110, initial_indent=head, subsequent_indent=" " * len(head))

@@ -1,0 +1,126 @@
+"""Data loss: every acknowledged write is there afterwards, or it is lost. RPO is judged from the oldest lost one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed
+from seatrial.checks.windows import struck_s
+from seatrial.ledger import ABSENT, ACKNOWLEDGED, FAILED, PHANTOM, PRESENT, UNKNOWN, UNREADABLE, WRONG, write_result
+
+if TYPE_CHECKING:
+    from seatrial.samples import Sample
+    from seatrial.timeline import Timeline
+    from seatrial.verdict import Promise
+
+NAME = "data loss"
+SHOWN = 5  # ids named in a reason; all of them stand in the report
+
+
+@dataclass(frozen=True)
+class Account:
+    """The ledger of a run: writes by result, and what was found when they were read back."""
+
+    results: dict[str, int]  # acknowledged, failed, unknown
+    lost: tuple[Sample, ...]  # acknowledged and absent, the oldest acknowledgement first
+    wrong: tuple[str, ...]  # keys that hold another value than was written
+    phantom: tuple[str, ...]  # keys that nobody wrote
+    unreadable: tuple[str, ...]  # acknowledged keys that could not be read back
+    read: int  # acknowledged writes that were found as written
+
+
+def account(timeline: Timeline) -> Account:
+    """The account of a finished run."""
+    writes = {
+        (sample.stream, sample.key): sample
+        for stream, samples in timeline.streams.items()
+        if stream.startswith("ledger/")
+        for sample in samples
+    }
+    results = dict.fromkeys((ACKNOWLEDGED, FAILED, UNKNOWN), 0)
+    for sample in writes.values():
+        results[write_result(sample)] += 1
+    states = {(item.stream, item.key): item.state for item in timeline.read_back}
+    acknowledged = {place: sample for place, sample in writes.items() if write_result(sample) == ACKNOWLEDGED}
+    lost = [sample for place, sample in acknowledged.items() if states.get(place) == ABSENT]
+    return Account(
+        results,
+        tuple(sorted(lost, key=lambda sample: sample.end_s)),
+        tuple(key for (_, key), state in states.items() if state == WRONG),
+        tuple(key for (_, key), state in states.items() if state == PHANTOM),
+        tuple(place[1] for place in acknowledged if states.get(place, UNREADABLE) == UNREADABLE),
+        sum(states.get(place) == PRESENT for place in acknowledged),
+    )
+
+
+def data_loss(timeline: Timeline) -> list[Promise]:
+    """One promise: the seconds of acknowledged writes that were lost, against the RPO."""
+    if not timeline.run.get("ledger"):
+        return _without_ledger(timeline)
+    ledger = account(timeline)
+    objective = limit(timeline, "rpo_s")
+    numbers = {"objective": objective, "unit": "s"}
+    if not ledger.results[ACKNOWLEDGED]:
+        return [inconclusive(timeline, NAME, "no write was acknowledged: there is nothing to lose", **numbers)]
+    broken = _broken(timeline, ledger)
+    if broken:
+        return [failed(timeline, NAME, broken, proof=_proof(ledger), **numbers, **_extent(timeline, ledger))]
+    if ledger.unreadable:
+        said = f"{len(ledger.unreadable)} acknowledged writes could not be read back: {_named(ledger.unreadable)}"
+        return [inconclusive(timeline, NAME, said, proof=_proof(ledger), **numbers)]
+    extent = _extent(timeline, ledger)
+    if ledger.lost:
+        said = f"{len(ledger.lost)} acknowledged writes lost, the oldest {extent['measured']:.2f} s before the fault"
+        verdict = failed if extent["measured"] > objective else passed
+        return [verdict(timeline, NAME, f"{said}: {_lost(ledger)}", proof=_proof(ledger), **numbers, **extent)]
+    said = f"all {ledger.read} acknowledged writes were read back as written"
+    return [passed(timeline, NAME, said, proof=_proof(ledger), **numbers, **extent)]
+
+
+def _without_ledger(timeline: Timeline) -> list[Promise]:
+    if not faulty(timeline):
+        return []
+    return [inconclusive(timeline, NAME, "seatrial.toml has no [ledger]: nothing was written that could be lost")]
+
+
+def _broken(timeline: Timeline, ledger: Account) -> str:
+    """What no RPO excuses: values that nobody wrote, and losses that the fault does not explain."""
+    if ledger.wrong:
+        return f"{len(ledger.wrong)} entries hold a value that was not written: {_named(ledger.wrong)}"
+    if ledger.phantom:
+        return f"{len(ledger.phantom)} entries are there that nobody wrote: {_named(ledger.phantom)}"
+    if not ledger.lost:
+        return ""
+    effect = timeline.first("effect")
+    if struck_s(timeline) is None or effect is None:
+        return f"{len(ledger.lost)} acknowledged writes lost, and nothing was broken: {_lost(ledger)}"
+    late = [sample.key for sample in ledger.lost if sample.start_s > float(effect.data["seen_s"])]
+    if late:
+        return (
+            f"{len(late)} writes that were sent after the fault had struck were acknowledged and lost: {_named(late)}"
+        )
+    return ""
+
+
+def _extent(timeline: Timeline, ledger: Account) -> dict[str, float]:
+    struck = struck_s(timeline)
+    if not ledger.lost or struck is None:
+        seconds = 0.0
+    else:
+        seconds = max(struck - ledger.lost[0].end_s, 0.0)
+    return {"measured": seconds, "lower": seconds, "upper": seconds}
+
+
+def _lost(ledger: Account) -> str:
+    return _named([sample.key for sample in ledger.lost])
+
+
+def _named(keys: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(keys[:SHOWN]) + more
+
+
+def _proof(ledger: Account) -> tuple[str, ...]:
+    counted = ", ".join(f"{count} {result}" for result, count in ledger.results.items())
+    return (f"writes: {counted}", f"read back as written: {ledger.read}", f"lost: {_lost(ledger) or 'none'}")

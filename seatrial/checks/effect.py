@@ -1,0 +1,34 @@
+"""Was each fault seen to have worked? One that left no trace proves nothing about the deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.checks.promise import faulty, inconclusive, passed
+
+if TYPE_CHECKING:
+    from seatrial.timeline import Event, Timeline
+    from seatrial.verdict import Promise
+
+NAME = "fault took effect"
+
+
+def effect(timeline: Timeline) -> list[Promise]:
+    """PASS for a fault whose effect was seen; INCONCLUSIVE for one without a trace, or that was never injected."""
+    if not faulty(timeline):
+        return []
+    refused = [event for event in timeline.all("injection-failed")]
+    effects = timeline.all("effect")
+    if refused:
+        return [inconclusive(timeline, NAME, f"the fault could not be injected: {refused[0].data['detail']}")]
+    if not effects:
+        return [inconclusive(timeline, NAME, "no fault was injected")]
+    return [_judge(timeline, event) for event in effects]
+
+
+def _judge(timeline: Timeline, event: Event) -> Promise:
+    evidence = tuple(event.data["evidence"])
+    said = "; ".join(evidence)
+    if not event.data["seen"]:
+        return inconclusive(timeline, NAME, f"{event.data['fault']} left no trace: {said}", proof=evidence)
+    return passed(timeline, NAME, said, proof=evidence)

@@ -1,0 +1,250 @@
+"""A trial: one run of one scenario on a target that is up. It records; judging is done afterwards, elsewhere.
+
+    1  observe   the probe, the ledger's writers and the load begin, each recording by itself
+    2  before    they run undisturbed; the steady state is what they see
+    3  steady    Chaos Toolkit asks whether all clients are served; if not, nothing is broken
+    4  undo      for each fault, what takes it back is written and synced to disk
+    5  inject    the fault strikes, and what was seen of it is recorded
+    6  heal      if the scenario says so; a fault that the deployment must survive by itself stays
+    7  recover   wait until every client is served again, no longer than RTO and scenario say
+    8  after     the clients run on undisturbed
+    9  end       observers stop; the ledger's writes are read back; all is healed; the target is audited for residue
+
+Phases 3 to 7 are the experiment, played by Chaos Toolkit through `seatrial.chaos`. Whatever happens, 9 does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seatrial import chaos
+from seatrial.errors import Interrupted, MissingCapability, SeatrialError
+from seatrial.ledger import write_read_back
+from seatrial.live import LiveView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seatrial.ledger import ReadBack
+    from seatrial.progress import Progress
+    from seatrial.roles import Clock, Effect, Fault, Observer, Target
+    from seatrial.samples import Sample
+    from seatrial.scenario import Scenario
+    from seatrial.timeline import Recorder
+    from seatrial.undo import Entry, UndoJournal
+
+STEP_S = 0.1  # how often a waiting run looks at what its clients see
+SETTLE_S = 1.0  # the load's first second, before the window `before` begins
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a trial is made of."""
+
+    target: Target
+    observers: Sequence[Observer]
+    recorder: Recorder
+    undo: UndoJournal
+    clock: Clock
+    progress: Progress
+    read_back: Callable[[list[Sample]], list[ReadBack]]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a trial watches and waits."""
+
+    before_s: float
+    after_s: float
+    wait_s: float  # the longest wait for recovery
+    watch_s: float  # the least time to watch before "recovered" is believed: a request may take so long to fail
+
+
+class Trial:
+    """One run in progress."""
+
+    def __init__(self, parts: Parts, patience: Patience) -> None:
+        self._parts = parts
+        self._patience = patience
+        self._live = LiveView(parts.observers)
+        self._entries: list[Entry] = []
+        self._since_s = parts.clock.now()  # the latest blow or healing
+        self._gave_up = False
+        self._ended = False
+        self._steady_asked = False
+
+    def begin(self) -> None:
+        """Phases 1 and 2."""
+        self._parts.progress.phase("starting probe, ledger and load")
+        for observer in self._parts.observers:
+            observer.start()
+            self._event("observing", observer=observer.name)
+        self._wait(SETTLE_S, "load begins")
+        self._parts.progress.phase(f"steady state: watching for {self._patience.before_s:g} s")
+        self._event("before-begin")
+        self._wait(self._patience.before_s, "steady state")
+        self._event("before-end")
+
+    def served(self) -> bool:
+        """Phase 3, and the hypothesis after the method: every client is being served."""
+        kind = "steady-after" if self._steady_asked else "steady"
+        self._steady_asked = True
+        troubles = self._until_served(self._patience.watch_s)
+        self._event(kind, met=not troubles, detail="; ".join(troubles) or "all clients are served")
+        return not troubles
+
+    def inject(self, fault: Fault) -> Effect:
+        """Phases 4 and 5. Raises MissingCapability or TargetError; the undo is on disk by then."""
+        target, name = self._parts.target, type(fault).__name__
+        if not isinstance(target, fault.needs):
+            raise MissingCapability(f"the target {target.name} cannot do what {name} needs: {fault.needs.__name__}")
+        entry = self._parts.undo.write(target.identity, fault.undo())
+        self._entries.append(entry)
+        self._event("undo-written", operation=entry.step.operation, arguments=dict(entry.step.arguments))
+        self._parts.progress.phase(f"fault: {fault}")
+        self._event("injecting", fault=name, arguments=_fields(fault))
+        try:
+            effect = fault.inject(target)
+        except SeatrialError as error:
+            self._event("injection-failed", fault=name, detail=str(error))
+            raise
+        self._since_s = self._parts.clock.now()
+        seen = {"struck_s": effect.struck_s, "seen_s": effect.seen_s, "seen": effect.seen}
+        self._event("effect", fault=name, arguments=_fields(fault), evidence=list(effect.evidence), **seen)
+        self._parts.progress.phase("seen: " + "; ".join(effect.evidence))
+        return effect
+
+    def hold(self, seconds: float) -> None:
+        """Let the fault act."""
+        self._wait(seconds, "the fault acts")
+
+    def heal(self) -> None:
+        """Phase 6: carry out the undo steps of this trial, the latest first. What fails stays in the journal."""
+        while self._entries:
+            entry = self._entries.pop()
+            self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments))
+            try:
+                self._parts.target.undo(entry.step)
+            except SeatrialError as error:
+                self._event("healed", operation=entry.step.operation, ok=False, detail=str(error))
+                continue
+            self._parts.undo.done(entry)
+            self._since_s = self._parts.clock.now()
+            self._event("healed", operation=entry.step.operation, ok=True, detail="")
+
+    def await_recovery(self) -> bool:
+        """Phase 7: True once every client is served again; False when the patience is over."""
+        self._parts.progress.phase(f"waiting for the clients to be served again, at most {self._patience.wait_s:g} s")
+        self._wait(min(self._patience.watch_s, self._patience.wait_s), "watching what the clients see")
+        left_s = self._since_s + self._patience.wait_s - self._parts.clock.now()
+        troubles = self._until_served(max(left_s, 0.0))
+        self._gave_up = bool(troubles)
+        kind = "gave-up" if troubles else "recovered"
+        self._event(kind, detail="; ".join(troubles) or "all clients are served")
+        return not troubles
+
+    def after(self) -> None:
+        """Phase 8; nothing is to be seen after a recovery that did not come."""
+        if self._gave_up or not self._patience.after_s:
+            return
+        self._parts.progress.phase(f"after: watching for {self._patience.after_s:g} s")
+        self._event("after-begin")
+        self._wait(self._patience.after_s, "after the recovery")
+        self._event("after-end")
+
+    def end(self) -> None:
+        """Phase 9. Idempotent; every part of it is tried, whatever the others do."""
+        if self._ended:
+            return
+        self._ended = True
+        samples = self._stop_observers()
+        self.heal()
+        self._account(samples)
+        self._event("residue", items=list(self._parts.target.residue()))
+        self._event("run-end")
+        self._parts.recorder.close()
+
+    def document(self, name: str, value: Any) -> None:  # noqa: ANN401 - a JSON value
+        """Put a JSON document into the run's folder."""
+        self._parts.recorder.document(name, value)
+
+    def crashed(self, error: BaseException) -> None:
+        """Note that the runner itself failed in the middle of the run."""
+        if not self._ended:
+            self._event("crashed", reason=f"{type(error).__name__}: {error}")
+
+    def interrupted(self, why: str) -> None:
+        """Note that the run was stopped; it will be healed and ended, and is INCONCLUSIVE."""
+        self._event("interrupted", reason=why)
+
+    def _account(self, samples: list[Sample]) -> None:
+        writes = [sample for sample in samples if sample.stream.startswith("ledger/")]
+        if not writes or not self._steady_asked:
+            return
+        self._parts.progress.phase(f"reading back {len(writes)} writes of the ledger")
+        self._event("readback-begin", writes=len(writes))
+        found = self._parts.read_back(writes)
+        write_read_back(self._parts.recorder.folder / "readback.csv", found)
+        self._event("readback-end", entries=len(found))
+
+    def _stop_observers(self) -> list[Sample]:
+        for observer in self._parts.observers:
+            observer.stop()
+            self._event("stopped", observer=observer.name)
+        self._live.refresh()
+        return self._live.writes
+
+    def _until_served(self, limit_s: float) -> list[str]:
+        deadline = self._parts.clock.now() + limit_s
+        while troubles := self._troubles():
+            if self._parts.clock.now() >= deadline:
+                return troubles
+            self._step(min(STEP_S, max(deadline - self._parts.clock.now(), 0.001)), "; ".join(troubles[:3]))
+        return []
+
+    def _troubles(self) -> list[str]:
+        self._live.refresh()
+        return self._live.troubles(self._parts.clock.now())
+
+    def _wait(self, seconds: float, text: str) -> None:
+        deadline = self._parts.clock.now() + seconds
+        while (left := deadline - self._parts.clock.now()) > 0:
+            self._live.refresh()
+            self._step(min(STEP_S, left), text)
+
+    def _step(self, seconds: float, text: str) -> None:
+        self._parts.progress.tick(text)
+        self._parts.clock.sleep(seconds)
+
+    def _event(self, kind: str, **data: Any) -> None:  # noqa: ANN401 - JSON values
+        self._parts.recorder.event(kind, **data)
+
+
+def run(trial: Trial, scenario: Scenario) -> None:
+    """Play a scenario on a trial, from the first phase to the last. Raises Interrupted after healing."""
+    try:
+        trial.begin()
+        journal = _play(trial, scenario)
+        if journal["status"] == "interrupted":
+            raise Interrupted("stopped by a signal")
+        trial.after()
+    except (KeyboardInterrupt, Interrupted) as stop:
+        trial.interrupted(str(stop) or "Ctrl-C")
+        raise Interrupted(str(stop) or "Ctrl-C") from None
+    finally:
+        trial.end()
+
+
+def _play(trial: Trial, scenario: Scenario) -> dict[str, Any]:
+    from chaoslib.experiment import run_experiment
+
+    settings = {"runtime": {"rollbacks": {"strategy": "always"}}}  # the default leaves a fault after Ctrl-C
+    with chaos.acting_on(trial):
+        journal: dict[str, Any] = run_experiment(scenario.experiment, settings)
+    trial.document("journal.json", journal)
+    return journal
+
+
+def _fields(fault: Fault) -> dict[str, Any]:
+    return dict(vars(fault))

@@ -1,0 +1,82 @@
+"""The live view of a run: are all clients being served right now? It steers the run; it never judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from seatrial.roles import Observer
+    from seatrial.samples import Sample
+
+STABLE_COUNT = 5  # answers in a row, and
+STABLE_SPAN_S = 0.25  # the least time that they span: the same rule as in `seatrial.outages`
+SILENT_S = 1.0  # a stream without an answer for so long, and for five of its periods, is not being served
+
+
+@dataclass
+class _Stream:
+    """What is known of one stream: its last failure's start, and the answers since."""
+
+    last_failure_s: float = float("-inf")
+    streak: int = 0
+    streak_from_s: float = 0.0
+    last_answer_s: float = float("-inf")
+    period_s: float = 0.0
+    ok: int = 0
+
+    def add(self, sample: Sample) -> None:
+        if not sample.ok:
+            if sample.start_s > self.last_failure_s:
+                self.last_failure_s, self.streak = sample.start_s, 0
+            return
+        if sample.start_s <= self.last_failure_s:
+            return
+        if self.streak == 0:
+            self.streak_from_s = sample.end_s
+        elif self.ok > 1:
+            self.period_s += 0.1 * (max(sample.end_s - self.last_answer_s, 0.0) - self.period_s)
+        self.streak += 1
+        self.ok += 1
+        self.last_answer_s = max(self.last_answer_s, sample.end_s)
+
+    def trouble(self, now: float) -> str | None:
+        if self.streak < STABLE_COUNT or self.last_answer_s - self.streak_from_s < STABLE_SPAN_S:
+            return "fails"
+        if now - self.last_answer_s > max(SILENT_S, 5 * self.period_s):
+            return "does not answer"
+        return None
+
+
+class LiveView:
+    """Follows every stream of the observers as its samples arrive."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+        self._streams: dict[str, _Stream] = {}
+        self.writes: list[Sample] = []  # the ledger's, to be read back
+
+    def refresh(self) -> None:
+        """Take in the new samples."""
+        for observer in self._observers:
+            self.take(observer.poll())
+
+    def take(self, samples: Iterable[Sample]) -> None:
+        """Take in these samples."""
+        for sample in samples:
+            self._streams.setdefault(sample.stream, _Stream()).add(sample)
+            if sample.stream.startswith("ledger/"):
+                self.writes.append(sample)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams that have been seen."""
+        return tuple(sorted(self._streams))
+
+    def troubles(self, now: float) -> list[str]:
+        """One phrase for each stream that is not being served; empty if all clients are."""
+        found = ((name, stream.trouble(now)) for name, stream in sorted(self._streams.items()))
+        listed = [f"{name} {trouble}" for name, trouble in found if trouble]
+        return listed if self._streams else ["no client has sent anything yet"]

@@ -1,0 +1,202 @@
+"""Inside the Locust process: records every request as a sample and, once a second, how Locust itself was doing.
+
+The hot path appends one tuple; a greenlet formats and writes what has gathered every 50 ms. Locust's own clients differ
+in what they hide: `HttpUser` (requests) sends a request once; `FastHttpUser` (geventhttpclient) sends a GET, HEAD, PUT
+or DELETE again, unseen, when a connection ends before the answer begins. Seatrial's own open loop sends once; a user's
+locustfile is left as it is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.socket import wait_read
+
+from seatrial.load.health import CLOSED, HEALTH_FIELDS, HEALTH_FILE, OPEN, p99
+from seatrial.load.rows import Row, WallClock, format_rows, outcome_of, stream_of
+from seatrial.samples import FIELDS, UNSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locust.env import Environment
+
+BATCH_S = 0.05
+HEALTH_S = 1.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the runner says on the first line of standard input."""
+
+    folder: Path
+    host: str
+    timeout_s: float
+    rate_hz: float
+    requests: tuple[dict[str, Any], ...]  # empty: the user's own locustfile
+
+    @property
+    def loop(self) -> str:
+        """Open or closed."""
+        return OPEN if self.requests else CLOSED
+
+
+def read_config() -> Config:
+    """Wait for the runner's line. Ends the process if the runner ended without one."""
+    line = sys.stdin.readline()
+    if not line:
+        raise SystemExit(0)
+    data = json.loads(line)
+    return Config(**{**data, "folder": Path(data["folder"]), "requests": tuple(data["requests"])})
+
+
+def listen(hook: Any, listener: Callable[..., None]) -> None:  # noqa: ANN401 - Locust's hooks have no types
+    """Call the listener at each event of the hook."""
+    hook.add_listener(listener)
+
+
+class Recorder:
+    """Listens to Locust's requests and writes `samples/load-<pid>.csv` and `load-health.csv`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.in_flight: Callable[[], int] = lambda: 0
+        self._events: list[tuple[Any, ...]] = []
+        self._rows: list[Row] = []
+        self._clock = WallClock(time.monotonic(), time.time())
+        self._quoted: dict[str, str] = {}
+        self._streams: dict[object, str] = {}
+        self._lags: list[float] = []
+        self._counts = {"sent": 0, "unsent": 0}
+        self._looked_s, self._cpu_s = time.monotonic(), time.process_time()
+        self._samples = (config.folder / "samples" / f"load-{os.getpid()}.csv").open("a", encoding="utf-8")
+        self._health = (config.folder / HEALTH_FILE).open("a", encoding="utf-8")
+        self._environment: Environment | None = None
+
+    def attach(self, environment: Environment, **_: object) -> None:
+        """Locust's `init` event: everything is loaded, nothing has been sent."""
+        self._environment = environment
+        environment.host = self.config.host
+        if environment.parsed_options:
+            environment.parsed_options.host = self.config.host
+        if self.config.loop == CLOSED:
+            self.in_flight = lambda: environment.runner.user_count if environment.runner else 0
+        listen(environment.events.request, self._listener())
+        listen(environment.events.test_start, self._begin)
+        listen(environment.events.test_stop, self._finish)
+        atexit.register(self.flush)
+        # A KeyboardInterrupt may strike in the middle of a write; a signal watcher cannot.
+        gevent.signal_handler(signal.SIGINT, self._quit)
+        gevent.spawn(self._watch_runner)
+
+    def _listener(self) -> Callable[..., None]:
+        append, now = self._events.append, time.monotonic
+
+        def on_request(  # the hot path: nothing here that can wait for the batch
+            *,
+            name: object,
+            response_time: float | None = None,
+            exception: object = None,
+            start_time: float | None = None,
+            response: object = None,
+            context: Any = None,  # noqa: ANN401 - whatever the locustfile put there
+            **_: object,
+        ) -> None:
+            # An exception holds its frames and its response: classified at once, it can go.
+            outcome = "ok" if exception is None else outcome_of(exception, getattr(response, "status_code", 0) or 0)
+            append((name, now(), response_time, start_time, outcome, context))
+
+        return on_request
+
+    def add(self, name: str, intended_s: float, start_s: float, end_s: float, outcome: str) -> None:
+        """Record a request that Locust has no event for."""
+        self._rows.append(Row(self._stream(name), intended_s, start_s, end_s, outcome))
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        self._clock.check(time.monotonic(), time.time())
+        # The listener holds the list itself: emptied in place, and nothing yields between copy and clear.
+        events = self._events.copy()
+        self._events.clear()
+        rows = [*map(self._row, events), *self._rows]
+        self._rows.clear()
+        if rows:
+            self._samples.write(format_rows(rows, self._quoted))
+            self._samples.flush()
+            self._count(rows)
+
+    def _row(self, event: tuple[Any, ...]) -> Row:
+        name, seen_s, response_ms, wall_s, outcome, context = event
+        planned = context.get(OPEN) if context else None
+        if planned:
+            return Row(self._stream(name), planned[0], planned[1], seen_s, outcome)
+        start_s = self._clock.start(wall_s, seen_s, response_ms)
+        return Row(self._stream(name), start_s, start_s, start_s + (response_ms or 0.0) / 1000, outcome)
+
+    def _stream(self, name: object) -> str:
+        return self._streams.get(name) or self._streams.setdefault(name, stream_of(name))
+
+    def _count(self, rows: list[Row]) -> None:
+        unsent = sum(row.outcome == UNSENT for row in rows)
+        self._counts["unsent"] += unsent
+        self._counts["sent"] += len(rows) - unsent
+        if self.config.loop == OPEN:
+            self._lags += [row.start_s - row.intended_s for row in rows]
+
+    def _begin(self, **_: object) -> None:
+        for file, fields in ((self._samples, FIELDS), (self._health, HEALTH_FIELDS)):
+            if file.tell() == 0:
+                file.write(",".join(fields) + "\n")
+                file.flush()
+        self._looked_s, self._cpu_s = time.monotonic(), time.process_time()
+        self._write_health()  # its first row tells the runner that the load has begun
+        gevent.spawn(self._work)
+
+    def _finish(self, **_: object) -> None:
+        self.flush()
+        self._write_health()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                due_s = time.monotonic() + BATCH_S
+                gevent.sleep(BATCH_S)
+                self._lags.append(time.monotonic() - due_s)
+                self.flush()
+                if time.monotonic() - self._looked_s >= HEALTH_S:
+                    self._write_health()
+        except OSError as error:
+            logging.error("the load cannot be recorded: %s", error)
+            self._quit()
+
+    def _write_health(self) -> None:
+        now, cpu_s = time.monotonic(), time.process_time()
+        cpu = (cpu_s - self._cpu_s) / max(now - self._looked_s, 1e-6)
+        counts = f"{self.in_flight()},{self._counts['sent']},{self._counts['unsent']}"
+        self._health.write(f"{now:.6f},{cpu:.4f},{p99(self._lags):.6f},{counts},{self.config.loop}\n")
+        self._health.flush()
+        self._looked_s, self._cpu_s, self._counts = now, cpu_s, {"sent": 0, "unsent": 0}
+        self._lags.clear()
+
+    def _watch_runner(self) -> None:
+        """The runner holds the other end of standard input, so that its death, however sudden, ends Locust too."""
+        descriptor = sys.stdin.fileno()
+        while True:
+            wait_read(descriptor)
+            if not os.read(descriptor, 4096):
+                return self._quit()
+
+    def _quit(self) -> None:
+        environment, self._environment = self._environment, None
+        if environment and environment.runner:
+            environment.runner.quit()

@@ -1,0 +1,205 @@
+"""The pytest plugin: options, fixtures and the index. Nothing heavy is imported until a test asks for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from seatrial.errors import Interrupted, MissingCapability, SeatrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from types import FrameType
+
+    from seatrial.progress import Terminal
+    from seatrial.roles import Target
+    from seatrial.session import Result, Session
+    from seatrial.settings import Settings
+    from seatrial.specs import SpecTrial
+
+RESULTS = pytest.StashKey["list[Result]"]()
+ESTIMATE_S = pytest.StashKey[float]()
+START_S = 8.0  # about what bringing the deployment up and down takes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of Seatrial."""
+    group = parser.getgroup("seatrial", "Seatrial: prove a deployment")
+    group.addoption("--target", default="local", help="where the deployment runs: local (default)")
+    group.addoption("--settings", type=Path, help="seatrial.toml (default: the one in this folder, else the reference)")
+    group.addoption("--reports", type=Path, default=Path("reports"), help="where runs and reports go (reports)")
+    group.addoption("--scenario", action="append", default=[], help="run only this scenario: a name, or a file's path")
+    group.addoption(
+        "--attach", type=Path, help="use the local deployment of this folder (see seatrial up), leave it up"
+    )
+    group.addoption("--require-all", action="store_true", help="a skip is a failure: everything has to run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "chaos: breaks the deployment on purpose and judges what its clients saw")
+    config.addinivalue_line("markers", "load: loads the deployment and judges what its clients saw")
+    config.addinivalue_line("markers", "trial(disaster, before_s, after_s, wait_s, slo, objectives): how `trial` runs")
+    config.stash[RESULTS] = []
+    config.stash[ESTIMATE_S] = START_S
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A spec that asks for `scenario` runs once for each, under its name."""
+    if "scenario" not in metafunc.fixturenames:
+        return
+    from seatrial.catalogue import catalogue, find_scenario
+    from seatrial.scenario import load_scenario
+
+    config = metafunc.config
+    asked, base = config.getoption("--scenario"), config.invocation_params.dir
+    try:
+        paths = [find_scenario(name, base) for name in asked] or list(catalogue().values())
+        scenarios = [load_scenario(path) for path in paths]
+    except SeatrialError as error:
+        raise pytest.UsageError(str(error)) from None
+    broken = metafunc.definition.get_closest_marker("load") is None
+    chosen = [scenario for scenario in scenarios if bool(scenario.faults) == broken]
+    metafunc.parametrize("scenario", chosen, ids=[scenario.name for scenario in chosen])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """How long the chosen scenarios will take, for the progress."""
+    parameters = (getattr(item, "callspec", None) for item in session.items)
+    scenarios = (spec.params["scenario"] for spec in parameters if spec and "scenario" in spec.params)
+    session.config.stash[ESTIMATE_S] = START_S + sum(scenario.estimate_s for scenario in scenarios)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A missing prerequisite skips the test; a mistake that a user can mend ends the session with status 2."""
+    try:
+        with _usage_errors():
+            return (yield)
+    except MissingCapability as missing:
+        pytest.skip(str(missing))
+    except Interrupted:
+        raise KeyboardInterrupt from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --require-all a skip is a failure that keeps its reason; the index links each run's report."""
+    report = yield
+    if report.skipped and item.config.getoption("--require-all") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"--require-all: {reason}"
+    if report.when == "call":
+        report.extras = [*getattr(report, "extras", []), *_links(item)]  # type: ignore[attr-defined] # pytest-html's
+    return report
+
+
+def _links(item: pytest.Item) -> list[dict[str, Any]]:
+    if not item.config.pluginmanager.hasplugin("html"):
+        return []
+    from pytest_html import extras
+
+    index = item.config.getoption("htmlpath", None)
+    base = Path(index).resolve().parent if index else item.config.invocation_params.dir
+    results = [result for result in item.config.stash[RESULTS] if item.name.endswith(f"[{_scenario_of(result)}]")]
+    return [extras.url(os.path.relpath(result.folder / "report.html", base), name="report") for result in results]
+
+
+def _scenario_of(result: Result) -> str:
+    return result.verdict.promises[0].scenario
+
+
+@pytest.fixture(scope="session")
+def seatrial_settings(request: pytest.FixtureRequest) -> Settings:
+    """The settings of the deployment under trial: `--settings`, ./seatrial.toml, or the reference deployment's."""
+    with _usage_errors():
+        return settings_for(request.config.invocation_params.dir, request.config.getoption("--settings"))
+
+
+def settings_for(folder: Path, explicit: Path | None) -> Settings:
+    """The settings that are used in a folder. Raises InputError."""
+    from seatrial.bundled import reference_settings
+    from seatrial.settings_file import load_settings
+
+    here = folder / "seatrial.toml"
+    return load_settings(explicit or (here if here.exists() else reference_settings()))
+
+
+@pytest.fixture(scope="session")
+def seatrial_session(request: pytest.FixtureRequest, seatrial_settings: Settings) -> Iterator[Session]:
+    """The session: the target is up, `run(scenario)` runs one and judges it; all is taken back at its end."""
+    from seatrial.session import Options, Session
+
+    config = request.config
+    reports = config.invocation_params.dir / config.getoption("--reports")
+    options = Options(config.getoption("--target"), reports.resolve(), config.getoption("--attach"))
+    session = Session(seatrial_settings, options, progress_for(config))
+    session.results = config.stash[RESULTS]
+    with _sigterm_as_ctrl_c(), _usage_errors(), session:
+        yield session
+
+
+@pytest.fixture
+def target(seatrial_session: Session) -> Target:
+    """The deployment under trial, up: `target.components`, `target.resolve("{app.url}")`."""
+    return seatrial_session.target
+
+
+@pytest.fixture
+def trial(request: pytest.FixtureRequest, seatrial_session: Session) -> Iterator[SpecTrial]:
+    """Probe, load and ledger running beside this test: `with trial.fault(...)`, `trial.verdict()`."""
+    from seatrial.specs import open_spec
+
+    marker = request.node.get_closest_marker("trial")
+    promise = " ".join((request.function.__doc__ or request.node.name).split())
+    options = dict(marker.kwargs) if marker else {}
+    with open_spec(seatrial_session, request.node.name, request.path, promise, options) as opened:
+        yield opened
+
+
+def progress_for(config: pytest.Config) -> Terminal:
+    """Progress on the real standard error, past pytest's capture."""
+    from seatrial.progress import Plan, Terminal
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def write(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    return Terminal(
+        write, live=sys.__stderr__ is not None and sys.__stderr__.isatty(), plan=Plan(config.stash[ESTIMATE_S])
+    )
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """What a user can mend ends the session with one line and exit status 2."""
+    try:
+        yield
+    except (MissingCapability, Interrupted):
+        raise
+    except SeatrialError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does; by itself pytest would run no teardown (pytest#5243)."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous: Callable[[int, FrameType | None], Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

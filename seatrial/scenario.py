@@ -1,0 +1,241 @@
+"""A scenario: one fault story in one YAML file, a valid Chaos Toolkit experiment whose every word is checked here.
+
+What Seatrial adds stands in the experiment's `extensions` under the name `seatrial` (see `Extension`); its actions are
+the functions of `seatrial.chaos`. Chaos Toolkit ignores a misspelt field; Seatrial refuses it, with its line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from seatrial.errors import InputError
+from seatrial.faults import FAULTS, make_fault
+from seatrial.settings import DisasterKind, Model, Seconds
+from seatrial.yaml_lines import Document, Where, load_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seatrial.roles import Fault
+    from seatrial.settings import Objectives, Settings
+
+Window = Literal["before", "during", "after"]
+ACTIONS_MODULE = "seatrial.chaos"
+_EXPERIMENT = {"version", "title", "description", "tags", "configuration", "secrets", "extensions", "contributions",
+               "controls", "steady-state-hypothesis", "method", "rollbacks", "runtime"}  # fmt: skip
+_ACTIVITY = {"type", "name", "provider", "tolerance", "pauses", "background", "controls", "configuration", "secrets",
+             "ref"}  # fmt: skip
+_PROVIDER = {"type", "module", "func", "arguments", "secrets", "url", "method", "headers", "timeout", "path"}
+_HYPOTHESIS = {"title", "probes", "controls"}
+
+
+class Tightened(Model):
+    """Objectives that hold in this scenario; they may be tighter than those of seatrial.toml, never looser."""
+
+    p95_s: Seconds | None = None
+    error_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
+    rto_s: Seconds | None = None
+    rpo_s: Annotated[float, Field(ge=0)] | None = None
+
+
+class Extension(Model):
+    """What Seatrial adds to an experiment."""
+
+    name: Literal["seatrial"]
+    disaster: DisasterKind = "application"  # whose RTO and RPO hold
+    proves: str  # in a sentence, what a PASS says
+    promise: str  # which promise of the plan it belongs to
+    before_s: Annotated[float, Field(ge=2)] = 5.0  # load before the fault
+    after_s: Annotated[float, Field(ge=0)] = 5.0  # load after the recovery
+    wait_s: Seconds = 60.0  # the longest wait for the recovery
+    slo: tuple[Window, ...] = ("before", "after")  # windows in which p95 and error rate must hold
+    objectives: Tightened = Tightened()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The objectives of one scenario, resolved: the numbers that its run is judged by."""
+
+    p95_s: float
+    error_rate: float
+    rto_s: float
+    rpo_s: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario."""
+
+    name: str
+    path: Path
+    experiment: dict[str, Any]
+    extension: Extension
+    faults: tuple[Fault, ...]
+    hold_s: float  # how long the method itself holds a fault before it heals
+
+    @property
+    def title(self) -> str:
+        """The experiment's title."""
+        return str(self.experiment["title"])
+
+    @property
+    def description(self) -> str:
+        """The experiment's description, on one line."""
+        return " ".join(str(self.experiment["description"]).split())
+
+    @property
+    def estimate_s(self) -> float:
+        """About how long a run takes: its windows, a quick recovery, starting and ending the load."""
+        return self.extension.before_s + self.hold_s + self.extension.after_s + (9 if self.faults else 5)
+
+    def limits(self, objectives: Objectives) -> Limits:
+        """The objectives that hold: those of the settings, tightened by the scenario."""
+        disaster, own = objectives.disaster(self.extension.disaster), self.extension.objectives
+        return Limits(
+            _tighter(objectives.p95_s, own.p95_s),
+            _tighter(objectives.error_rate, own.error_rate),
+            _tighter(disaster.rto_s, own.rto_s),
+            _tighter(disaster.rpo_s, own.rpo_s),
+        )
+
+    def check_against(self, settings: Settings) -> None:
+        """Raise InputError if it names a component that the settings do not have, or loosens an objective."""
+        document = load_document(self.path)
+        for where, arguments in _fault_arguments(self.experiment):
+            for field in ("component", "source", "destination"):
+                name = arguments.get(field)
+                if name is not None and name not in settings.components:
+                    known = ", ".join(settings.components) or "none"
+                    raise document.wrong((*where, field), f"a component of {settings.file.name} ({known})", str(name))
+        self._refuse_loosening(document, settings.objectives)
+
+    def _refuse_loosening(self, document: Document, objectives: Objectives) -> None:
+        disaster, own = objectives.disaster(self.extension.disaster), self.extension.objectives
+        pairs = {
+            "p95_s": (objectives.p95_s, own.p95_s),
+            "error_rate": (objectives.error_rate, own.error_rate),
+            "rto_s": (disaster.rto_s, own.rto_s),
+            "rpo_s": (disaster.rpo_s, own.rpo_s),
+        }
+        for field, (promised, wanted) in pairs.items():
+            if wanted is not None and wanted > promised:
+                where = (*_extension_place(self.experiment), "objectives", field)
+                raise document.wrong(
+                    where, f"{field} at most {promised:g}, as promised in seatrial.toml", f"{wanted:g}"
+                )
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file. Raises InputError with the line of the first mistake."""
+    document = load_document(path)
+    experiment = document.value
+    if not isinstance(experiment, dict):
+        raise InputError("a Chaos Toolkit experiment (a mapping)", type(experiment).__name__, path, 1)
+    _check_fields(document)
+    _check_with_chaos_toolkit(document)
+    extension = _extension(document)
+    faults = tuple(_fault(document, where, func, arguments) for where, func, arguments in _fault_actions(experiment))
+    return Scenario(path.stem, path, experiment, extension, faults, _hold_s(experiment))
+
+
+def _tighter(promised: float, own: float | None) -> float:
+    return promised if own is None else min(promised, own)
+
+
+def _check_fields(document: Document) -> None:
+    experiment = document.value
+    _refuse_unknown(document, (), experiment, _EXPERIMENT)
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    _refuse_unknown(document, ("steady-state-hypothesis",), hypothesis, _HYPOTHESIS)
+    for where, activity in _activities(experiment):
+        _refuse_unknown(document, where, activity, _ACTIVITY)
+        _refuse_unknown(document, (*where, "provider"), activity.get("provider") or {}, _PROVIDER)
+
+
+def _refuse_unknown(document: Document, where: Where, value: Any, known: set[str]) -> None:  # noqa: ANN401 - YAML
+    if not isinstance(value, dict):
+        raise document.wrong(where, "a mapping", repr(value)[:60])
+    for key in value:
+        if key not in known:
+            raise document.wrong((*where, str(key)), f"one of {', '.join(sorted(known))}", f"the unknown field {key}")
+
+
+def _check_with_chaos_toolkit(document: Document) -> None:
+    from chaoslib.exceptions import ChaosException
+    from chaoslib.experiment import ensure_experiment_is_valid
+
+    try:
+        ensure_experiment_is_valid(document.value)
+    except (ChaosException, KeyError, TypeError, AttributeError) as error:
+        raise document.wrong((), "an experiment that Chaos Toolkit accepts", str(error)) from None
+
+
+def _extension(document: Document) -> Extension:
+    place = _extension_place(document.value)
+    if not place:
+        raise document.wrong(("extensions",), "an extension named seatrial (see the shipped scenarios)", "none")
+    value = _tuples(document.value["extensions"][place[1]])
+    try:
+        return Extension.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where, key = (*place, *problem["loc"]), ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(Extension.model_fields)
+            raise document.wrong(where, f"one of {known}", f"the unknown field {key}") from None
+        raise document.wrong(where, f"{key}: {problem['msg']}", repr(problem["input"])[:60]) from None
+
+
+def _extension_place(experiment: dict[str, Any]) -> tuple[str | int, ...]:
+    for index, extension in enumerate(experiment.get("extensions") or []):
+        if isinstance(extension, dict) and extension.get("name") == "seatrial":
+            return ("extensions", index)
+    return ()
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - a YAML tree; strict models want tuples, YAML has lists
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _activities(experiment: dict[str, Any]) -> list[tuple[Where, Any]]:
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    parts: list[tuple[Where, Any]] = [
+        (("steady-state-hypothesis", "probes"), hypothesis.get("probes")),
+        (("method",), experiment.get("method")),
+        (("rollbacks",), experiment.get("rollbacks")),
+    ]
+    return [((*where, index), item) for where, items in parts for index, item in enumerate(items or [])]
+
+
+def _own_actions(experiment: dict[str, Any]) -> list[tuple[Where, str, dict[str, Any]]]:
+    found = []
+    for where, activity in _activities(experiment):
+        provider = activity.get("provider") or {}
+        if where[0] == "method" and provider.get("module") == ACTIONS_MODULE:
+            place = (*where, "provider", "arguments")
+            found.append((place, str(provider.get("func")), dict(provider.get("arguments") or {})))
+    return found
+
+
+def _fault_actions(experiment: dict[str, Any]) -> list[tuple[Where, str, dict[str, Any]]]:
+    return [action for action in _own_actions(experiment) if action[1] in FAULTS]
+
+
+def _fault_arguments(experiment: dict[str, Any]) -> list[tuple[Where, dict[str, Any]]]:
+    return [(where, arguments) for where, _, arguments in _fault_actions(experiment)]
+
+
+def _fault(document: Document, where: Where, func: str, arguments: dict[str, Any]) -> Fault:
+    try:
+        return make_fault(func, arguments)
+    except InputError as error:
+        raise document.wrong(where, error.expected, error.found) from None
+
+
+def _hold_s(experiment: dict[str, Any]) -> float:
+    return sum(float(arguments.get("seconds", 0)) for _, func, arguments in _own_actions(experiment) if func == "hold")

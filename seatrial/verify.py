@@ -1,0 +1,98 @@
+"""`seatrial verify` and `seatrial run`: pytest over the bundled suites, then the table, the report and the status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from seatrial.bundled import bundled
+from seatrial.catalogue import find_scenario
+from seatrial.plugin import RESULTS, settings_for
+from seatrial.scenario import load_scenario
+
+if TYPE_CHECKING:
+    import argparse
+
+    from seatrial.session import Result
+
+_QUIET = ["-p", "no:locust", "-p", "no:cacheprovider", "-p", "no:terminal", "-s", "-c", os.devnull]
+
+
+class _Keeper:
+    """What the command line wants to know of the pytest session: the runs, what was skipped, what went wrong."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.skipped: list[str] = []
+        self.errors: list[str] = []
+        self.stopped = ""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.results = config.stash.setdefault(RESULTS, [])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self.skipped.append(_reason(report))
+        elif report.failed and not _is_verdict(report):
+            self.errors.append(f"{report.nodeid}: {report.longreprtext}")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.stopped = str(excinfo.value) or "interrupted"
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Run, print, and return the exit status."""
+    settings = settings_for(Path.cwd(), options.settings)
+    for name in options.scenario:
+        load_scenario(find_scenario(name, Path.cwd())).check_against(settings)
+    keeper = _Keeper()
+    status = pytest.main(_arguments(options), plugins=[keeper])
+    return _conclude(options, keeper, int(status))
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    reports = options.reports.resolve()
+    suites = [str(bundled("suites") / name) for name in ("load", "chaos")]
+    chosen = [f"--scenario={name}" for name in options.scenario]
+    optional = [f"--{name}={getattr(options, name)}" for name in ("settings", "attach") if getattr(options, name)]
+    flags = ["--require-all"] if options.require_all else []
+    outputs = [f"--junitxml={reports / 'junit.xml'}", f"--html={reports / 'index.html'}", "--self-contained-html"]
+    place = [f"--rootdir={Path.cwd()}", f"--target={options.target}", f"--reports={reports}"]
+    return [*_QUIET, *suites, *place, *chosen, *optional, *flags, *outputs]
+
+
+def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
+    from seatrial.report import render_table, verify_document, write_verify
+    from seatrial.timeline import dumps
+
+    for text in (*(f"skipped: {reason}" for reason in keeper.skipped), *keeper.errors):
+        sys.stderr.write(text + "\n")
+    if not keeper.results:
+        sys.stderr.write(f"seatrial: {keeper.stopped or 'nothing was run'}\n")
+        return 1 if keeper.stopped == "interrupted" else 2
+    report = write_verify(keeper.results, options.reports.resolve(), options.target)
+    if options.format == "json":
+        sys.stdout.write(dumps(verify_document(keeper.results, report)))
+    else:
+        sys.stdout.write(render_table(keeper.results))
+        sys.stdout.write(
+            f"\nreport: {os.path.relpath(report)}\nindex:  {os.path.relpath(options.reports / 'index.html')}\n"
+        )
+    if keeper.stopped:
+        sys.stderr.write(f"seatrial: {keeper.stopped}\n")
+        return 2 if status == pytest.ExitCode.INTERRUPTED and keeper.stopped != "interrupted" else 1
+    passed = all(result.verdict.passed for result in keeper.results)
+    return 0 if passed and not keeper.errors and status == 0 else 1
+
+
+def _reason(report: pytest.TestReport) -> str:
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+def _is_verdict(report: pytest.TestReport) -> bool:
+    """A broken promise stands in the table; anything else that failed has to be told."""
+    return report.when == "call" and "AssertionError" in report.longreprtext
