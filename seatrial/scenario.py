@@ -6,9 +6,12 @@ the functions of `seatrial.chaos`. Chaos Toolkit ignores a misspelt field; Seatr
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import yaml
 from pydantic import Field, ValidationError
 
 from seatrial.errors import InputError
@@ -17,8 +20,6 @@ from seatrial.settings import DisasterKind, Model, Seconds
 from seatrial.yaml_lines import Document, Where, load_document
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from seatrial.roles import Fault
     from seatrial.settings import Objectives, Settings
 
@@ -70,7 +71,7 @@ class Scenario:
     """A checked scenario."""
 
     name: str
-    path: Path
+    document: Document  # the file, for messages about it
     experiment: dict[str, Any]
     extension: Extension
     faults: tuple[Fault, ...]
@@ -103,16 +104,17 @@ class Scenario:
 
     def check_against(self, settings: Settings) -> None:
         """Raise InputError if it names a component that the settings do not have, or loosens an objective."""
-        document = load_document(self.path)
         for where, arguments in _fault_arguments(self.experiment):
             for field in ("component", "source", "destination"):
                 name = arguments.get(field)
                 if name is not None and name not in settings.components:
                     known = ", ".join(settings.components) or "none"
-                    raise document.wrong((*where, field), f"a component of {settings.file.name} ({known})", str(name))
-        self._refuse_loosening(document, settings.objectives)
+                    raise self.document.wrong(
+                        (*where, field), f"a component of {settings.file.name} ({known})", str(name)
+                    )
+        self._refuse_loosening(settings.objectives)
 
-    def _refuse_loosening(self, document: Document, objectives: Objectives) -> None:
+    def _refuse_loosening(self, objectives: Objectives) -> None:
         disaster, own = objectives.disaster(self.extension.disaster), self.extension.objectives
         pairs = {
             "p95_s": (objectives.p95_s, own.p95_s),
@@ -130,15 +132,24 @@ class Scenario:
 
 def load_scenario(path: Path) -> Scenario:
     """Read and check a scenario file. Raises InputError with the line of the first mistake."""
-    document = load_document(path)
+    return _checked(load_document(path))
+
+
+def scenario_of(experiment: dict[str, Any]) -> Scenario:
+    """The scenario of an experiment that Chaos Toolkit has read itself, from whatever file. Raises InputError."""
+    name = re.sub(r"[^a-z0-9]+", "-", str(experiment.get("title", "experiment")).lower()).strip("-")
+    return _checked(Document(Path(name), yaml.safe_dump(dict(experiment), sort_keys=False)))
+
+
+def _checked(document: Document) -> Scenario:
     experiment = document.value
     if not isinstance(experiment, dict):
-        raise InputError("a Chaos Toolkit experiment (a mapping)", type(experiment).__name__, path, 1)
+        raise document.wrong((), "a Chaos Toolkit experiment (a mapping)", type(experiment).__name__)
     _check_fields(document)
     _check_with_chaos_toolkit(document)
     extension = _extension(document)
     faults = tuple(_fault(document, where, func, arguments) for where, func, arguments in _fault_actions(experiment))
-    return Scenario(path.stem, path, experiment, extension, faults, _hold_s(experiment))
+    return Scenario(document.file.stem, document, experiment, extension, faults, _hold_s(experiment))
 
 
 def _tighter(promised: float, own: float | None) -> float:

@@ -213,4 +213,8 @@ class Session:
 def _argument(scenario: Scenario) -> str:
     from seatrial.catalogue import catalogue
 
-    return scenario.name if catalogue().get(scenario.name) == scenario.path else os.path.relpath(scenario.path)
+    return (
+        scenario.name
+        if catalogue().get(scenario.name) == scenario.document.file
+        else os.path.relpath(scenario.document.file)
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.errors import SeatrialError
 from seatrial.faults import make_fault
 from seatrial.scenario import Extension, Scenario
+from seatrial.yaml_lines import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def open_spec(session: Session, name: str, path: Path, promise: str, options: di
     """A trial for a test: its name and docstring describe it, the marker `trial(...)` gives windows and objectives."""
     extension = Extension.model_validate({"name": "seatrial", "proves": promise, "promise": promise, **options})
     experiment = {"title": name.replace("_", " "), "description": promise, "method": []}
-    scenario = Scenario(name, path, experiment, extension, (), 0.0)
+    scenario = Scenario(name, Document(path, ""), experiment, extension, (), 0.0)
     with session.trial(scenario) as (trial, folder):
         trial.begin()
         if not trial.served():

@@ -181,7 +181,7 @@ class Recorder:
 
     def _write_health(self) -> None:
         now, cpu_s = time.monotonic(), time.process_time()
-        cpu = (cpu_s - self._cpu_s) / max(now - self._looked_s, 1e-6)
+        cpu = (cpu_s - self._cpu_s) / max(now - self._looked_s, BATCH_S)
         counts = f"{self.in_flight()},{self._counts['sent']},{self._counts['unsent']}"
         self._health.write(f"{now:.6f},{cpu:.4f},{p99(self._lags):.6f},{counts},{self.config.loop}\n")
         self._health.flush()

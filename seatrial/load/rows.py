@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 STEP_S = 0.001  # a wall clock that moves more than this between two batches was set, not steered
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_TORN = ("ConnectionClosed", "IncompleteRead", "RemoteDisconnected", "ChunkedEncodingError", "Incomplete response", "connection closed")
+_TORN = ("ConnectionClosed", "RemoteDisconnected", "IncompleteRead", "ChunkedEncodingError")
+_TORN_TEXT = ("connection closed", "Incomplete response")  # geventhttpclient's words
 
 
 class Row(NamedTuple):
@@ -74,7 +75,7 @@ def _transport(error: object) -> str:
         return "refused"
     if isinstance(error, ConnectionError) or any(part in name for part in _TORN):
         return "reset"
-    return "reset" if name == "HTTPParseError" and any(part in str(error) for part in _TORN) else ""
+    return "reset" if name == "HTTPParseError" and any(part in str(error) for part in _TORN_TEXT) else ""
 
 
 def _causes(error: object) -> Iterator[object]:
@@ -87,7 +88,7 @@ def _causes(error: object) -> Iterator[object]:
 
 
 class WallClock:
-    """Locust's wall-clock starts on the monotonic axis; checked at each batch, and a clock that was set is not believed."""
+    """Locust's wall-clock starts on the monotonic axis, checked at each batch: a clock that was set is not believed."""
 
     def __init__(self, monotonic_s: float, wall_s: float) -> None:
         self._offset_s = monotonic_s - wall_s

@@ -62,7 +62,7 @@ class LocustLoad:
             )
 
     def start(self) -> None:
-        """Begin the load, and see it begin. Raises InputError without a locustfile, TargetError with Locust's last lines."""
+        """Begin the load, and see it begin. Raises InputError (no locustfile), TargetError with Locust's last lines."""
         self.prepare()
         if not self._send_config() or not self._wait_for_start():
             self._kill()

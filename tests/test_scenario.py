@@ -1,0 +1,93 @@
+"""Scenario files: valid Chaos Toolkit experiments whose every word is checked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from seatrial.bundled import reference_settings
+from seatrial.catalogue import catalogue, describe, find_scenario
+from seatrial.errors import InputError
+from seatrial.scenario import load_scenario
+from seatrial.settings_file import load_settings
+
+KILL = catalogue()["kill-database"].read_text()
+
+
+def load(tmp_path, text):
+    path = tmp_path / "story.yaml"
+    path.write_text(text)
+    return load_scenario(path)
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_every_shipped_scenario_is_accepted_by_chaos_validate(name):
+    """`chaos validate` of each file says that it is valid."""
+    command = [sys.executable, "-m", "chaostoolkit", "--log-file", "/dev/null", "validate", str(catalogue()[name])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_every_shipped_scenario_says_what_it_proves_and_fits_the_reference(name):
+    """Each has its own words, and names only components that the reference deployment has."""
+    scenario = load_scenario(catalogue()[name])
+    scenario.check_against(load_settings(reference_settings()))
+    assert scenario.extension.proves
+    assert scenario.extension.promise
+    assert name in describe()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("method:", "metod:", "the unknown field metod"),
+        ("rollbacks:", "rolbacks:", "the unknown field rolbacks"),
+        ("    disaster: database", "    disater: database", "the unknown field disater"),
+        ("    disaster: database", "    disaster: flood", "disaster"),
+        ("component: database", "compnent: database", "compnent"),
+        ("func: kill", "func: kil", "kil"),
+        ("name: seatrial\n    disaster", "name: other\n    disaster", "an extension named seatrial"),
+    ],
+)
+def test_a_misspelt_field_is_refused(tmp_path, before, after, said):
+    """Chaos Toolkit would ignore most of these; here each is one line with file and line number."""
+    assert before in KILL
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, KILL.replace(before, after, 1))
+    assert re.match(rf"{tmp_path}/story\.yaml:\d+: expected ", str(caught.value))
+    assert said in str(caught.value)
+
+
+def test_an_unknown_component_is_refused_with_its_line(tmp_path):
+    """The settings name app, database and cache; the scenario wants a queue."""
+    scenario = load(tmp_path, KILL.replace("component: database", "component: queue"))
+    line = KILL[: KILL.index("component: database")].count("\n") + 1
+    with pytest.raises(InputError, match=rf"story\.yaml:{line}: .*app, database, cache.* found queue"):
+        scenario.check_against(load_settings(reference_settings()))
+
+
+def test_a_scenario_may_tighten_an_objective_but_not_loosen_it(tmp_path):
+    """RTO 30 s where 3600 s is promised holds; 7200 s is refused."""
+    settings = load_settings(reference_settings())
+    tight = load(tmp_path, KILL.replace("disaster: database", "disaster: database\n    objectives: {rto_s: 30}"))
+    tight.check_against(settings)
+    assert tight.limits(settings.objectives).rto_s == 30
+    loose = load(tmp_path, KILL.replace("disaster: database", "disaster: database\n    objectives: {rto_s: 7200}"))
+    with pytest.raises(InputError, match="rto_s at most 3600"):
+        loose.check_against(settings)
+
+
+def test_an_unknown_scenario_is_refused_naming_those_there_are(tmp_path):
+    """A typing mistake on the command line shows the catalogue."""
+    with pytest.raises(InputError, match="kill-database"):
+        find_scenario("kill-databse", tmp_path)
+
+
+def test_what_is_not_yaml_is_refused_with_its_line(tmp_path):
+    """A torn file names its line."""
+    with pytest.raises(InputError, match=r"story\.yaml:2: expected YAML"):
+        load(tmp_path, "title: x\n\tmethod: []\n")
