@@ -15,6 +15,7 @@ Phases 3 to 7 are the experiment, played by Chaos Toolkit through `seatrial.chao
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ class Trial:
         self._live = LiveView(parts.observers)
         self._entries: list[Entry] = []
         self._since_s = parts.clock.now()  # the latest blow or healing
-        self._gave_up = False
+        self._hopeless = False  # not up before the fault, or not back after it
         self._ended = False
         self._steady_asked = False
 
@@ -89,8 +90,9 @@ class Trial:
     def served(self) -> bool:
         """Phase 3, and the hypothesis after the method: every client is being served."""
         kind = "steady-after" if self._steady_asked else "steady"
-        self._steady_asked = True
         troubles = self._until_served(self._patience.watch_s)
+        self._hopeless |= bool(troubles) and not self._steady_asked
+        self._steady_asked = True
         self._event(kind, met=not troubles, detail="; ".join(troubles) or "all clients are served")
         return not troubles
 
@@ -139,14 +141,14 @@ class Trial:
         self._wait(min(self._patience.watch_s, self._patience.wait_s), "watching what the clients see")
         left_s = self._since_s + self._patience.wait_s - self._parts.clock.now()
         troubles = self._until_served(max(left_s, 0.0))
-        self._gave_up = bool(troubles)
+        self._hopeless = bool(troubles)
         kind = "gave-up" if troubles else "recovered"
         self._event(kind, detail="; ".join(troubles) or "all clients are served")
         return not troubles
 
     def after(self) -> None:
-        """Phase 8; nothing is to be seen after a recovery that did not come."""
-        if self._gave_up or not self._patience.after_s:
+        """Phase 8; nothing is to be seen where nothing was up, or came back."""
+        if self._hopeless or not self._patience.after_s:
             return
         self._parts.progress.phase(f"after: watching for {self._patience.after_s:g} s")
         self._event("after-begin")
@@ -239,6 +241,7 @@ def run(trial: Trial, scenario: Scenario) -> None:
 def _play(trial: Trial, scenario: Scenario) -> dict[str, Any]:
     from chaoslib.experiment import run_experiment
 
+    logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())  # its journal says it all
     settings = {"runtime": {"rollbacks": {"strategy": "always"}}}  # the default leaves a fault after Ctrl-C
     with chaos.acting_on(trial):
         journal: dict[str, Any] = run_experiment(scenario.experiment, settings)

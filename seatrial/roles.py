@@ -70,6 +70,9 @@ class Target(Protocol):
     def up(self) -> None:
         """Bring the deployment up and wait until it is ready. Raises TargetError, leaving nothing behind."""
 
+    def attach(self) -> None:
+        """Use a deployment that is up already. Raises TargetError if there is none."""
+
     def down(self) -> None:
         """Take down what `up` brought up, and nothing else. Idempotent."""
 

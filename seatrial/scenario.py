@@ -125,7 +125,7 @@ class Scenario:
         for field, (promised, wanted) in pairs.items():
             if wanted is not None and wanted > promised:
                 where = (*_extension_place(self.experiment), "objectives", field)
-                raise document.wrong(
+                raise self.document.wrong(
                     where, f"{field} at most {promised:g}, as promised in seatrial.toml", f"{wanted:g}"
                 )
 

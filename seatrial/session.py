@@ -13,12 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial import engine, undo
+from seatrial import __version__, engine, undo
 from seatrial.checks import judge
 from seatrial.clock import SystemClock, utc_stamp
 from seatrial.errors import MissingCapability
 from seatrial.masking import Masker
-from seatrial.observers import observers_for, reader_for
+from seatrial.observers import observers_for, sampler_config
+from seatrial.probe.readback import forget, read_back
 from seatrial.roles import UndoStep
 from seatrial.targets import open_target, reattach
 from seatrial.timeline import Recorder, load_timeline
@@ -102,8 +103,6 @@ class Session:
             started = self._clock.now()
             self.target.up()
             self.progress.phase(f"up after {self._clock.now() - started:.1f} s: {self.target.resolve(self.client_url)}")
-        for secret in self.target.secrets:
-            self._masker.add(secret)
 
     @property
     def client_url(self) -> str:
@@ -133,14 +132,15 @@ class Session:
         recorder = Recorder(folder, self._clock, self._masker)
         recorder.document("run.json", self._describe(scenario, nonce))
         recorder.event("run-begin", scenario=scenario.name, target=self.target.name, title=scenario.title)
+        config = sampler_config(self.settings, self.target, folder, nonce)
         parts = engine.Parts(
             target=self.target,
-            observers=observers_for(self.settings, self.target, folder, nonce),
+            observers=observers_for(self.settings, config, folder),
             recorder=recorder,
             undo=self._undo,
             clock=self._clock,
             progress=self.progress,
-            read_back=reader_for(self.settings, self.target, nonce),
+            read_back=lambda writes: read_back(config, writes),
         )
         trial = engine.Trial(parts, self._patience(scenario))
         try:
@@ -197,7 +197,7 @@ class Session:
             "slo_windows": list(extension.slo),
             "nonce": nonce,
             "clock": {"monotonic_s": self._clock.now(), "utc": datetime.now(UTC).isoformat()},
-            "versions": {name: version(name) for name in ("seatrial", *_SHOWN_VERSIONS)},
+            "versions": {"seatrial": __version__} | {name: version(name) for name in _SHOWN_VERSIONS},
             "environment": {
                 "system": platform.platform(),
                 "python": platform.python_version(),

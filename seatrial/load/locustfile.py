@@ -18,9 +18,8 @@ from geventhttpclient.client import HTTPClientPool
 from locust import User, events, task
 from locust.contrib.fasthttp import FastHttpSession
 
-from seatrial.load.health import OPEN
 from seatrial.load.recorder import Recorder, listen, read_config
-from seatrial.load.rows import outcome_of
+from seatrial.load.rows import PLAN, outcome_of
 from seatrial.load.schedule import Template, interleave, max_in_flight
 from seatrial.samples import UNSENT
 
@@ -100,7 +99,7 @@ class OpenLoop(User):
     def _send(self, kind: Template, due_s: float) -> None:
         path, body = kind.fill()
         start_s = time.monotonic()
-        plan: dict[str, Any] = {"context": {OPEN: (due_s, start_s)}, "name": kind.name}
+        plan: dict[str, Any] = {"context": {PLAN: (due_s, start_s)}, "name": kind.name}
         try:
             with Timeout(CONFIG.timeout_s):
                 self._session.request(kind.method, path, data=body, headers=kind.headers, **plan)

@@ -23,13 +23,15 @@ import gevent
 from gevent.socket import wait_read
 
 from seatrial.load.health import CLOSED, HEALTH_FIELDS, HEALTH_FILE, OPEN, p99
-from seatrial.load.rows import Row, WallClock, format_rows, outcome_of, stream_of
-from seatrial.samples import FIELDS, UNSENT
+from seatrial.load.rows import PLAN, Lines, outcome_of
+from seatrial.samples import FIELDS, OK, UNSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locust.env import Environment
+
+    from seatrial.load.rows import Event
 
 BATCH_S = 0.05
 HEALTH_S = 1.0
@@ -71,13 +73,9 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.in_flight: Callable[[], int] = lambda: 0
-        self._events: list[tuple[Any, ...]] = []
-        self._rows: list[Row] = []
-        self._clock = WallClock(time.monotonic(), time.time())
-        self._quoted: dict[str, str] = {}
-        self._streams: dict[object, str] = {}
-        self._lags: list[float] = []
-        self._counts = {"sent": 0, "unsent": 0}
+        self._events: list[Event] = []
+        self._lines = Lines(time.monotonic(), time.time())
+        self._ended = self._unsent = 0  # requests since the last row of health
         self._looked_s, self._cpu_s = time.monotonic(), time.process_time()
         self._samples = (config.folder / "samples" / f"load-{os.getpid()}.csv").open("a", encoding="utf-8")
         self._health = (config.folder / HEALTH_FILE).open("a", encoding="utf-8")
@@ -113,45 +111,26 @@ class Recorder:
             **_: object,
         ) -> None:
             # An exception holds its frames and its response: classified at once, it can go.
-            outcome = "ok" if exception is None else outcome_of(exception, getattr(response, "status_code", 0) or 0)
+            outcome = OK if exception is None else outcome_of(exception, getattr(response, "status_code", 0) or 0)
             append((name, now(), response_time, start_time, outcome, context))
 
         return on_request
 
     def add(self, name: str, intended_s: float, start_s: float, end_s: float, outcome: str) -> None:
         """Record a request that Locust has no event for."""
-        self._rows.append(Row(self._stream(name), intended_s, start_s, end_s, outcome))
+        self._unsent += outcome == UNSENT
+        self._events.append((name, end_s, None, None, outcome, {PLAN: (intended_s, start_s)}))
 
     def flush(self) -> None:
         """Write what has gathered."""
-        self._clock.check(time.monotonic(), time.time())
-        # The listener holds the list itself: emptied in place, and nothing yields between copy and clear.
-        events = self._events.copy()
+        self._lines.check(time.monotonic(), time.time())
+        lines = self._lines.of(self._events)
+        # The listener holds the list itself: emptied in place, and nothing yields between reading and clearing.
         self._events.clear()
-        rows = [*map(self._row, events), *self._rows]
-        self._rows.clear()
-        if rows:
-            self._samples.write(format_rows(rows, self._quoted))
+        self._ended += len(lines)
+        if lines:
+            self._samples.write("".join(lines))
             self._samples.flush()
-            self._count(rows)
-
-    def _row(self, event: tuple[Any, ...]) -> Row:
-        name, seen_s, response_ms, wall_s, outcome, context = event
-        planned = context.get(OPEN) if context else None
-        if planned:
-            return Row(self._stream(name), planned[0], planned[1], seen_s, outcome)
-        start_s = self._clock.start(wall_s, seen_s, response_ms)
-        return Row(self._stream(name), start_s, start_s, start_s + (response_ms or 0.0) / 1000, outcome)
-
-    def _stream(self, name: object) -> str:
-        return self._streams.get(name) or self._streams.setdefault(name, stream_of(name))
-
-    def _count(self, rows: list[Row]) -> None:
-        unsent = sum(row.outcome == UNSENT for row in rows)
-        self._counts["unsent"] += unsent
-        self._counts["sent"] += len(rows) - unsent
-        if self.config.loop == OPEN:
-            self._lags += [row.start_s - row.intended_s for row in rows]
 
     def _begin(self, **_: object) -> None:
         for file, fields in ((self._samples, FIELDS), (self._health, HEALTH_FIELDS)):
@@ -171,7 +150,7 @@ class Recorder:
             while True:
                 due_s = time.monotonic() + BATCH_S
                 gevent.sleep(BATCH_S)
-                self._lags.append(time.monotonic() - due_s)
+                self._lines.lags.append(time.monotonic() - due_s)
                 self.flush()
                 if time.monotonic() - self._looked_s >= HEALTH_S:
                     self._write_health()
@@ -182,11 +161,11 @@ class Recorder:
     def _write_health(self) -> None:
         now, cpu_s = time.monotonic(), time.process_time()
         cpu = (cpu_s - self._cpu_s) / max(now - self._looked_s, BATCH_S)
-        counts = f"{self.in_flight()},{self._counts['sent']},{self._counts['unsent']}"
-        self._health.write(f"{now:.6f},{cpu:.4f},{p99(self._lags):.6f},{counts},{self.config.loop}\n")
+        counts = f"{self.in_flight()},{self._ended - self._unsent},{self._unsent}"
+        self._health.write(f"{now:.6f},{cpu:.4f},{p99(self._lines.lags):.6f},{counts},{self.config.loop}\n")
         self._health.flush()
-        self._looked_s, self._cpu_s, self._counts = now, cpu_s, {"sent": 0, "unsent": 0}
-        self._lags.clear()
+        self._looked_s, self._cpu_s, self._ended, self._unsent = now, cpu_s, 0, 0
+        self._lines.lags.clear()
 
     def _watch_runner(self) -> None:
         """The runner holds the other end of standard input, so that its death, however sudden, ends Locust too."""

@@ -1,4 +1,4 @@
-"""What Locust reports of a request -> a row of the sample file. Pure, and without Locust: any process may import it.
+"""What Locust reports of a request -> a line of the sample file. Pure, and without Locust: any process may import it.
 
 The outcome comes from the exception, as deep as its client has wrapped it; the times come from Locust's wall clock,
 which may step, and are moved to the monotonic axis here.
@@ -9,48 +9,65 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from seatrial.samples import OK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    # name, seen (monotonic s), response time (ms), start (wall s), outcome, Locust's context
+    Event = tuple[object, float, float | None, float | None, str, dict[str, Any] | None]
+
+PLAN = "seatrial"  # in the context of a request of the open loop: when it was intended and sent, monotonic s
 STEP_S = 0.001  # a wall clock that moves more than this between two batches was set, not steered
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _TORN = ("ConnectionClosed", "RemoteDisconnected", "IncompleteRead", "ChunkedEncodingError")
 _TORN_TEXT = ("connection closed", "Incomplete response")  # geventhttpclient's words
 
 
-class Row(NamedTuple):
-    """A finished or unsent request, times monotonic."""
+class Lines:
+    """Turns batches of Locust's events into lines of CSV, in one tight loop: every request pays for it.
 
-    stream: str
-    intended_s: float
-    start_s: float
-    end_s: float
-    outcome: str
+    Starts come from the wall clock, whose offset is taken anew for each batch. Once that clock was set, starts before
+    are reckoned back from their ends instead: off by what a locustfile did between the answer and its report.
+    """
 
+    def __init__(self, monotonic_s: float, wall_s: float) -> None:
+        self.lags: list[float] = []  # sent after intended, s
+        self._offset_s = monotonic_s - wall_s
+        self._stepped_s = float("-inf")
+        self._streams: dict[object, str] = {}
 
-def stream_of(name: object) -> str:
-    """The stream of a request that Locust knows by this name, on one line."""
-    return "load/" + _CONTROL.sub(" ", str(name))
+    def check(self, monotonic_s: float, wall_s: float) -> None:
+        """Take the wall clock's offset again."""
+        offset_s = monotonic_s - wall_s
+        if abs(offset_s - self._offset_s) > STEP_S:
+            self._stepped_s = monotonic_s
+        self._offset_s = offset_s
 
+    def of(self, events: Iterable[Event]) -> list[str]:
+        """The lines of a batch, in the order of `seatrial.samples.FIELDS`."""
+        streams, offset_s, stepped_s, lines = self._streams, self._offset_s, self._stepped_s, []
+        for name, seen_s, response_ms, wall_s, outcome, context in events:
+            stream = streams.get(name) or self._learn(name)
+            if context and (plan := context.get(PLAN)):
+                self.lags.append(plan[1] - plan[0])
+                lines.append(f"{stream},{plan[0]:.6f},{plan[1]:.6f},{seen_s:.6f},{outcome},\n")
+                continue
+            took_s = (response_ms or 0.0) / 1000
+            start_s = seen_s - took_s
+            if wall_s and stepped_s < start_s > wall_s + offset_s:
+                start_s = wall_s + offset_s
+            start = f"{start_s:.6f}"
+            lines.append(f"{stream},{start},{start},{start_s + took_s:.6f},{outcome},\n")
+        return lines
 
-def format_rows(rows: Iterable[Row], quoted: dict[str, str]) -> str:
-    """The rows as CSV in the order of `seatrial.samples.FIELDS`; `quoted` remembers how streams are quoted."""
-    return "".join([_line(row, quoted) for row in rows])
-
-
-def _line(row: Row, quoted: dict[str, str]) -> str:
-    stream = quoted.get(row.stream) or quoted.setdefault(row.stream, _quote(row.stream))
-    return f"{stream},{row.intended_s:.6f},{row.start_s:.6f},{row.end_s:.6f},{row.outcome},\n"
-
-
-def _quote(text: str) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([text])
-    return buffer.getvalue()
+    def _learn(self, name: object) -> str:
+        """The stream of a name, on one line and quoted for CSV."""
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="").writerow(["load/" + _CONTROL.sub(" ", str(name))])
+        return self._streams.setdefault(name, buffer.getvalue())
 
 
 def outcome_of(exception: object, status: int = 0) -> str:
@@ -85,25 +102,3 @@ def _causes(error: object) -> Iterator[object]:
         wrapped = (getattr(item, name, None) for name in ("__cause__", "reason", "original"))
         seen += [e for e in (*wrapped, *getattr(item, "args", ())) if isinstance(e, BaseException) and e not in seen]
     yield from reversed(seen)
-
-
-class WallClock:
-    """Locust's wall-clock starts on the monotonic axis, checked at each batch: a clock that was set is not believed."""
-
-    def __init__(self, monotonic_s: float, wall_s: float) -> None:
-        self._offset_s = monotonic_s - wall_s
-        self._stepped_s = float("-inf")
-
-    def check(self, monotonic_s: float, wall_s: float) -> None:
-        """Take the offset again. If the clock was set, starts before now are reckoned back from their ends."""
-        offset_s = monotonic_s - wall_s
-        if abs(offset_s - self._offset_s) > STEP_S:
-            self._stepped_s = monotonic_s
-        self._offset_s = offset_s
-
-    def start(self, wall_s: float | None, seen_s: float, response_ms: float | None) -> float:
-        """Monotonic start of a request that was reported at `seen_s` and took so many milliseconds."""
-        reckoned = seen_s - (response_ms or 0.0) / 1000
-        if wall_s is None or reckoned <= self._stepped_s:
-            return reckoned
-        return min(wall_s + self._offset_s, reckoned)

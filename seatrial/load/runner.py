@@ -66,7 +66,7 @@ class LocustLoad:
         self.prepare()
         if not self._send_config() or not self._wait_for_start():
             self._kill()
-            raise TargetError(f"Locust did not start within {START_DEADLINE_S:g} s: {self._last_lines()}")
+            raise TargetError(f"Locust did not begin its load; its last lines: {self._last_lines()}")
 
     def poll(self) -> list[Sample]:
         """The samples recorded since the last poll."""

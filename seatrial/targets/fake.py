@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import TargetError
+from seatrial.load.health import HEALTH_FILE
 from seatrial.ledger import PRESENT, ReadBack
 from seatrial.roles import Effect, LinkShape, UndoStep
 from seatrial.samples import OK, Sample, SampleWriter
@@ -34,7 +35,7 @@ class FakeClock:
 
 @dataclass
 class FakeTarget:
-    """Components that are up or down by the clock. A killed one returns after `recovery_s`, a paused one when healed."""
+    """Components, up or down by the clock. A killed one returns after `recovery_s`, a paused one when healed."""
 
     clock: FakeClock
     components: tuple[str, ...] = ("app", "database", "cache")
@@ -52,6 +53,9 @@ class FakeTarget:
         return {"kind": "fake"}
 
     def up(self) -> None:
+        """It is up."""
+
+    def attach(self) -> None:
         """It is up."""
 
     def down(self) -> None:
@@ -106,6 +110,7 @@ class FakeClients:
     ) -> None:
         self._target, self._streams, self._latency_s = target, streams, latency_s
         self._writer = SampleWriter(folder / "samples" / "clients.csv")
+        self._health = folder / HEALTH_FILE
         self._next: dict[str, float] = {}
         self._count = 0
 
@@ -117,7 +122,14 @@ class FakeClients:
         """What was due until now, in order."""
         samples = [sample for stream, rate_hz in self._streams.items() for sample in self._due(stream, 1 / rate_hz)]
         self._writer.write(samples)
+        self._record_health(len(samples))
         return samples
+
+    def _record_health(self, sent: int) -> None:
+        """A load generator that is never tired."""
+        row = f"{self._target.clock.now():.6f},0.1,0.001,1,{sent},0,open\n"
+        with self._health.open("a", encoding="utf-8") as file:
+            file.write(row)
 
     def stop(self) -> None:
         """No more requests."""

@@ -1,4 +1,4 @@
-"""What a running local deployment is, as frozen values that are also a file: any process can reach it from its folder."""
+"""What a running local deployment is, as frozen values that are also a file: its folder is enough to reach it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from seatrial.errors import InputError, TargetError
 
@@ -114,5 +115,5 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     new.replace(path)
 
 
-def _tuples(value: dict[str, object]) -> dict[str, object]:
+def _tuples(value: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}

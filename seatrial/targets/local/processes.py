@@ -23,7 +23,7 @@ _ROUNDS = 20
 
 
 def of_component(deployment: Deployment, name: str, root_pid: int) -> set[psutil.Process]:
-    """The supervised process, its descendants, and whatever carries the component's mark or works in its data folder."""
+    """The supervised process, its descendants, and what carries the component's mark or works in its data folder."""
     found = {process for process in _all() if _belongs(process, str(deployment.folder), name, deployment.data(name))}
     return {process for process in found | _family(root_pid) if alive(process)}
 
@@ -39,7 +39,7 @@ def of_folder(folder: Path) -> set[psutil.Process]:
 def alive(process: psutil.Process) -> bool:
     """True until it has ended, reaped or not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 
@@ -77,6 +77,7 @@ def slay(find: Find, limit_s: float) -> set[psutil.Process]:
     while quiet < 2 and time.monotonic() < deadline:
         found = find()
         quiet = 0 if found else quiet + 1
+        send(found, signal.SIGSTOP)  # no parent may clean up after its child, and with it the traces of what is left
         send(found, signal.SIGKILL)
         time.sleep(0.02)
     return find() if quiet < 2 else set()

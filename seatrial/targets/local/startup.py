@@ -14,6 +14,7 @@ from seatrial.targets.local.link_control import link_state
 
 if TYPE_CHECKING:
     from seatrial.masking import Masker
+    from seatrial.targets.local.children import Children
 
 STEP_S = 0.02
 LOG_LINES = 15
@@ -23,8 +24,8 @@ _RAN_AND_ENDED = ("BACKOFF", "FATAL", "EXITED")
 class Startup:
     """One start of a whole deployment."""
 
-    def __init__(self, deployment: Deployment, order: tuple[str, ...], masker: Masker) -> None:
-        self._deployment, self._order, self._masker = deployment, order, masker
+    def __init__(self, deployment: Deployment, order: tuple[str, ...], masker: Masker, children: Children) -> None:
+        self._deployment, self._order, self._masker, self._children = deployment, order, masker, children
         self._abort = threading.Event()
         self._supervised = threading.Event()
 
@@ -51,7 +52,7 @@ class Startup:
             raise failures[0]
 
     def _supervise(self) -> None:
-        supervision.launch(self._deployment)
+        supervision.launch(self._deployment, self._children)
         supervision.order(self._deployment, "startProcess", LINKS)
         deadline = time.monotonic() + 20
         while link_state(self._deployment) is None:
@@ -95,7 +96,7 @@ def wait_ready(
     deadline, seen = time.monotonic() + program.start_timeout_s, "nothing yet"
     while not abort.is_set():
         state = supervision.state(deployment, program.name)
-        if state.name in _RAN_AND_ENDED and (ended_is_failure or state.name == "FATAL"):
+        if state.name in _RAN_AND_ENDED and (ended_is_failure or not program.restart):
             raise _not_started(deployment, program, masker, f"it ended ({state.detail})")
         trouble = _trouble(program, state)
         if trouble is None:

@@ -1,8 +1,8 @@
 """supervisord, for a local deployment: run by its path, so that nothing of Seatrial has to be importable.
 
 It differs from plain supervisord in two ways. Processes that a component leaves without a parent become its own, so
-that they can be found; and it looks about 20 times a second instead of once, so that a killed component is started again at
-once and the time until it serves is the component's own.
+that they can be found; and it looks about 20 times a second instead of once, so that a killed component is started
+again at once and the time until it serves is the component's own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> None:
     options.realize(arguments)
     patient = options.poller.poll
     options.poller.poll = lambda timeout: patient(min(timeout, LOOK_S))
+    options.first, options.test = True, False  # what supervisord.main sets besides
     go(options)
     options.close_httpservers()
     options.close_logger()

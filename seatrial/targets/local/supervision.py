@@ -18,7 +18,7 @@ from seatrial.errors import TargetError
 from seatrial.targets.local.deployment import LINKS, MARK, PART, Deployment, Program, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from seatrial.targets.local.children import Children
 
 STOP_WAIT_S = 10  # how long a component may take to stop before it is killed
 _MAIN = """[supervisord]
@@ -72,12 +72,12 @@ def write_configuration(deployment: Deployment, order: tuple[str, ...]) -> None:
     parts = [_MAIN.format(folder=_escaped(deployment.folder), user=user), _links_section(deployment)]
     for number, name in enumerate(order):
         program = deployment.programs[name]
-        _write_script(deployment, name, program.command, program.env, program.cwd, program.user)
+        _write_script(deployment, program)
         parts.append(_section(deployment, program, 100 + number))
     write_private(deployment.folder / "supervisord.conf", "\n".join(parts))
 
 
-def launch(deployment: Deployment) -> subprocess.Popen[bytes]:
+def launch(deployment: Deployment, children: Children) -> None:
     """Start supervisord in a session of its own and wait until it takes orders. Raises TargetError."""
     program = str(Path(__file__).with_name("supervise.py"))
     command = [sys.executable, "-P", program, "-n", "-c", str(deployment.folder / "supervisord.conf")]
@@ -87,13 +87,13 @@ def launch(deployment: Deployment) -> subprocess.Popen[bytes]:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             cwd=deployment.folder, env={**os.environ, MARK: str(deployment.folder)},
         )  # fmt: skip
+    children.add(process)
     deadline = time.monotonic() + 20
     while not _answers(deployment):
         if process.poll() is not None or time.monotonic() > deadline:
             said = (deployment.folder / "logs" / "supervise.log").read_text(encoding="utf-8", errors="replace")
             raise TargetError(f"supervisord did not start: {' '.join(said.split())[-500:] or 'it said nothing'}")
         time.sleep(0.02)
-    return process
 
 
 def state(deployment: Deployment, name: str) -> State:
@@ -136,8 +136,10 @@ def _links_section(deployment: Deployment) -> str:
     package = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     command = (sys.executable, "-P", "-m", "seatrial.targets.local.link", str(deployment.folder))
-    _write_script(deployment, LINKS, command, {"PYTHONPATH": path}, str(deployment.folder), None)
-    program = Program(LINKS, "other", command, {}, "", 0, "", "", True, (), 10)
+    folder, env = str(deployment.folder), {"PYTHONPATH": path}
+    program = Program(LINKS, "other", command, env, folder, port=0, url="", ready="", restart=True, depends_on=(),
+                      start_timeout_s=10)  # fmt: skip
+    _write_script(deployment, program)
     return _section(deployment, program, 1)
 
 
@@ -162,18 +164,15 @@ def _script(deployment: Deployment, name: str) -> Path:
     return deployment.folder / "run" / f"{name}.sh"
 
 
-def _write_script(
-    deployment: Deployment, name: str, command: tuple[str, ...], env: Mapping[str, str], cwd: str, user: str | None
-) -> None:
+def _write_script(deployment: Deployment, program: Program) -> None:
     # A script, because a value with quotes, percent signs or semicolons does not survive supervisord's file format.
-    part = {} if name == LINKS else {PART: name}
-    values = {"PATH": search_path(), **env, MARK: str(deployment.folder), **part}
+    values = {"PATH": search_path(), **program.env, MARK: str(deployment.folder), PART: program.name}
     lines = [f"export {key}={shlex.quote(value)}" for key, value in values.items()]
-    text = "\n".join(["#!/bin/sh", *lines, f"cd {shlex.quote(cwd)} || exit 126", f"exec {shlex.join(command)}", ""])
-    path = _script(deployment, name)
-    write_private(path, text)
-    if user:
-        os.chown(path, pwd.getpwnam(user).pw_uid, -1)
+    go = (f"cd {shlex.quote(program.cwd)} || exit 126", f"exec {shlex.join(program.command)}")
+    path = _script(deployment, program.name)
+    write_private(path, "\n".join(["#!/bin/sh", *lines, *go, ""]))
+    if program.user:
+        os.chown(path, pwd.getpwnam(program.user).pw_uid, -1)
 
 
 def search_path() -> str:

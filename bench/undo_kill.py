@@ -1,0 +1,50 @@
+"""Kills the runner with SIGKILL at random moments of every scenario, and asks what is left after `seatrial recover`.
+
+    python bench/undo_kill.py [--times 200] [--seed 1]
+
+A deployment is kept up by this process; each runner attaches to it. After each kill: `seatrial recover`, then no undo
+step is pending, the target's audit is clean, no process of the runner lives, and the deployment serves reads and writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fixtures.killing import SHORT, Victim, deployment_up  # the same helper as the tests use
+
+
+def main():
+    """Kill, recover, look; exit status 1 if anything was ever left."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    phases, left, took = collections.Counter(), [], []
+    with tempfile.TemporaryDirectory() as folder, deployment_up(Path(folder)) as kept:
+        for number in range(options.times):
+            scenario = chance.choice(sorted(SHORT))
+            victim = Victim(kept, scenario)
+            phases[victim.kill_after(chance.uniform(0.5, 12.0))] += 1
+            started = time.monotonic()
+            found = victim.recover_and_look()
+            took.append(time.monotonic() - started)
+            left += [(number, scenario, item) for item in found]
+            print(f"{number + 1:4} {scenario:<20} killed in {victim.phase:<16} left: {found or 'nothing'}", flush=True)
+    print(f"\n{options.times} kills, by phase: {dict(phases)}")
+    print(
+        f"left behind: {len(left)}; recover and look: median {sorted(took)[len(took) // 2]:.2f} s, max {max(took):.2f} s"
+    )
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

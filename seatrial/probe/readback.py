@@ -1,0 +1,142 @@
+"""Reading the ledger back, each write the way it was written, and forgetting it: in the runner's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from seatrial.ledger import ABSENT, PHANTOM, PRESENT, UNREADABLE, WRONG, ReadBack, value_of
+from seatrial.probe.http1 import HttpClient
+from seatrial.probe.ways import TABLE, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seatrial.probe.config import SamplerConfig
+    from seatrial.samples import Sample
+
+AT_ONCE = 8
+STRANGERS = 3  # ids that nobody wrote, asked for through the API
+NOT_THERE = (404, 410)
+
+
+def read_back(config: SamplerConfig, writes: Iterable[Sample], timeout_s: float = 15.0) -> list[ReadBack]:
+    """What is there of every write, and what is there that nobody wrote. What cannot be read in time is unreadable."""
+    keys: dict[str, list[str]] = {}
+    for write in writes:
+        keys.setdefault(write.stream, []).append(write.key)
+    found: list[ReadBack] = []
+    if "ledger/api" in keys:
+        found += asyncio.run(_through_api(config, keys["ledger/api"], timeout_s))
+    for stream, stored in (("ledger/sql", _sql_values), ("ledger/redis", _redis_values)):
+        if stream in keys:
+            found += _compare(config, stream, keys[stream], _patiently(stored, config, timeout_s))
+    return found
+
+
+def forget(config: SamplerConfig) -> None:
+    """Remove what the ledger wrote directly. Raises the driver's error if the server cannot be reached. Idempotent."""
+    if config.ledger and config.ledger.sql:
+        import psycopg
+
+        with psycopg.connect(config.ledger.sql, autocommit=True, connect_timeout=3) as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    if config.ledger and config.ledger.redis:
+        from redis import Redis
+
+        client = Redis.from_url(config.ledger.redis, socket_timeout=3, socket_connect_timeout=3)
+        for key in client.scan_iter(f"seatrial:{config.run}-*", count=1000):
+            client.delete(key)
+        client.close()
+
+
+async def _through_api(config: SamplerConfig, keys: list[str], timeout_s: float) -> list[ReadBack]:
+    """Every key, and some that nobody wrote; those are phantoms if they have a value."""
+    client, deadline = HttpClient(config.url, keep=True), time.monotonic() + timeout_s
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def read(key: str) -> ReadBack:
+        async with free:
+            return await _read_key(config, client, key, deadline)
+
+    strangers = [f"{config.run}-nobody-{number}" for number in range(STRANGERS)]
+    found = await asyncio.gather(*(read(key) for key in [*keys, *strangers]))
+    client.close()
+    present = {ReadBack(item.stream, item.key, PHANTOM) for item in found[len(keys) :] if item.state in (PRESENT, WRONG)}
+    return [*found[: len(keys)], *sorted(present, key=lambda item: item.key)]
+
+
+async def _read_key(config: SamplerConfig, client: HttpClient, key: str, deadline: float) -> ReadBack:
+    read: dict[str, Any] = (config.ledger.read if config.ledger else None) or {}
+    path = fill(read["path"], {"id": key})
+    while True:
+        request = client.request("GET", path, headers=read.get("headers"))
+        try:
+            answer = await asyncio.wait_for(request, config.timeout_s)
+            if answer.status in NOT_THERE:
+                return ReadBack("ledger/api", key, ABSENT)
+            if answer.outcome == "ok":
+                same = _field(answer.json(), read["value"]) == value_of(key, config.nonce)
+                return ReadBack("ledger/api", key, PRESENT if same else WRONG)
+        except TimeoutError:
+            pass
+        except ValueError:
+            return ReadBack("ledger/api", key, WRONG)
+        if time.monotonic() > deadline:
+            return ReadBack("ledger/api", key, UNREADABLE)
+        await asyncio.sleep(0.1)
+
+
+def _field(value: Any, dotted: str) -> Any:  # noqa: ANN401 - any JSON value
+    for part in dotted.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _patiently(stored: Any, config: SamplerConfig, timeout_s: float) -> dict[str, str] | None:  # noqa: ANN401 - a function
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            values: dict[str, str] = stored(config)
+        except Exception:  # noqa: BLE001 - whatever the driver raises, the store could not be read
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.2)
+        else:
+            return values
+
+
+def _sql_values(config: SamplerConfig) -> dict[str, str]:
+    import psycopg
+
+    if not config.ledger or not config.ledger.sql:
+        return {}
+    with psycopg.connect(config.ledger.sql, autocommit=True, connect_timeout=3) as connection:
+        rows = connection.execute(f"SELECT id, value FROM {TABLE} WHERE run = %s", (config.run,))  # noqa: S608 - a constant
+        return dict(rows.fetchall())
+
+
+def _redis_values(config: SamplerConfig) -> dict[str, str]:
+    from redis import Redis
+
+    if not config.ledger or not config.ledger.redis:
+        return {}
+    client: Any = Redis.from_url(config.ledger.redis, socket_timeout=3, socket_connect_timeout=3, decode_responses=True)
+    names = list(client.scan_iter(f"seatrial:{config.run}-*", count=1000))
+    values = client.mget(names) if names else []
+    client.close()
+    return {name.removeprefix("seatrial:"): value for name, value in zip(names, values, strict=True) if value is not None}
+
+
+def _compare(config: SamplerConfig, stream: str, keys: list[str], stored: dict[str, str] | None) -> list[ReadBack]:
+    if stored is None:
+        return [ReadBack(stream, key, UNREADABLE) for key in keys]
+
+    def state(key: str) -> str:
+        if key not in stored:
+            return ABSENT
+        return PRESENT if stored[key] == value_of(key, config.nonce) else WRONG
+
+    strangers = sorted(stored.keys() - set(keys))
+    return [*(ReadBack(stream, key, state(key)) for key in keys), *(ReadBack(stream, k, PHANTOM) for k in strangers)]

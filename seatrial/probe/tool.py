@@ -1,0 +1,88 @@
+"""`seatrial probe URL`: the same sampler on any URL, and its outages as intervals."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from seatrial import outages as model
+from seatrial.errors import InputError
+from seatrial.probe.config import SamplerConfig
+from seatrial.probe.http1 import parse_url
+from seatrial.probe.process import SamplerProcess
+
+if TYPE_CHECKING:
+    from seatrial.samples import Sample
+
+WARM = 20  # answers from which the normal latency is learnt, where there are so many
+
+
+def probe_url(url: str, rate_hz: float, duration_s: float, timeout_s: float) -> dict[str, Any]:
+    """Sample for so long (or until Ctrl-C); the contract of `seatrial probe --format json`. Raises InputError."""
+    parse_url(url)
+    for name, value in (("--rate", rate_hz), ("--duration", duration_s), ("--timeout", timeout_s)):
+        if not 0 < value < float("inf"):
+            raise InputError(f"{name} above 0", f"{value:g}")
+    with tempfile.TemporaryDirectory(prefix="seatrial-probe-") as folder:
+        process = SamplerProcess(SamplerConfig(url, folder, rate_hz=rate_hz, timeout_s=timeout_s))
+        utc, monotonic = datetime.now(UTC), time.monotonic()
+        try:
+            process.start()
+            time.sleep(duration_s)
+        except KeyboardInterrupt:
+            pass  # the result so far is what the user wants
+        finally:
+            process.stop()
+        return summarize(process.poll(), utc - timedelta(seconds=monotonic))
+
+
+def summarize(samples: list[Sample], zero: datetime) -> dict[str, Any]:
+    """Samples, failures, and the outages over both streams; `zero` is UTC at monotonic 0."""
+    streams: dict[str, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda sample: (sample.start_s, sample.end_s)):
+        streams.setdefault(sample.stream, []).append(sample)
+    found = [outage for some in streams.values() for outage in model.outages(some, _normal(some))]
+    outages = [_described(outage, zero) for outage in _overlapping(found)]
+    return {"samples": len(samples), "failed": sum(not sample.ok for sample in samples), "outages": outages}
+
+
+def render(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [f"{found['samples']} samples, {found['failed']} failed"]
+    for outage in found["outages"]:
+        upper = "no end seen" if outage["upper_s"] is None else f"{outage['upper_s']:.3f} s"
+        back = outage["recovered"] or "not recovered"
+        lines.append(f"down for [{outage['lower_s']:.3f} s, {upper}] from {outage['first_failure']} to {back}")
+    return "\n".join(lines if found["outages"] else [*lines, "no outage"])
+
+
+def _normal(samples: list[Sample]) -> model.Baseline:
+    answers = [sample for sample in samples if sample.ok]
+    return model.baseline(answers[:WARM]) if len(answers) >= WARM else model.Baseline()
+
+
+def _overlapping(found: list[model.Outage]) -> list[model.Combined]:
+    """Outages of the streams that overlap are one outage of the service."""
+    groups: list[list[model.Outage]] = []
+    for outage in sorted(found, key=lambda outage: outage.onset.lower_s):
+        if groups and outage.onset.lower_s <= max(other.end.upper_s for other in groups[-1]):
+            groups[-1].append(outage)
+        else:
+            groups.append([outage])
+    return [model.combine({"all": group}) for group in groups]
+
+
+def _described(outage: model.Combined, zero: datetime) -> dict[str, Any]:
+    ended = outage.end.upper_s != model.NEVER
+
+    def utc(at_s: float) -> str:
+        return (zero + timedelta(seconds=at_s)).isoformat(timespec="milliseconds")
+
+    return {
+        "lower_s": round(outage.duration.lower_s, 6),
+        "upper_s": round(outage.duration.upper_s, 6) if ended else None,
+        "first_failure": utc(outage.onset.upper_s),
+        "recovered": utc(outage.end.upper_s) if ended else None,
+    }

@@ -1,0 +1,122 @@
+"""The ledger's ways to write: through the API, in SQL, in Redis. Each is a stream's `send`, and never raises."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from seatrial.ledger import value_of
+from seatrial.probe.http1 import HttpClient
+from seatrial.probe.sampler import Stream
+from seatrial.samples import OK
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from seatrial.probe.config import LedgerConfig, SamplerConfig
+
+    Send = Callable[[str], Awaitable[str]]
+
+TABLE = "seatrial_ledger"
+EXPIRES_S = 86_400  # keys in Redis go by themselves, should nobody remove them
+
+
+def ledger_streams(config: SamplerConfig) -> list[Stream]:
+    """A stream for each way that the configuration gives."""
+    ledger = config.ledger
+    if ledger is None:
+        return []
+    ways: dict[str, Send] = {}
+    if ledger.write:
+        ways["api"] = through_api(config, ledger.write)
+    if ledger.sql:
+        ways["sql"] = in_sql(config, ledger.sql)
+    if ledger.redis:
+        ways["redis"] = in_redis(config, ledger.redis)
+    return [_stream(config, ledger, way, send) for way, send in ways.items()]
+
+
+def _stream(config: SamplerConfig, ledger: LedgerConfig, way: str, send: Send) -> Stream:
+    numbers = itertools.count(1)
+    return Stream(f"ledger/{way}", ledger.rate_hz, send, lambda: f"{config.run}-{way}-{next(numbers):06}", finer=1)
+
+
+def through_api(config: SamplerConfig, write: dict[str, Any]) -> Send:
+    """The application's own request, with {id} and {value} in path and body."""
+    client = HttpClient(config.url, keep=True)
+
+    async def send(key: str) -> str:
+        fields = {"id": key, "value": value_of(key, config.nonce)}
+        answer = await client.request(
+            write["method"], fill(write["path"], fields), fill(write["json"], fields), write["headers"]
+        )
+        return answer.outcome
+
+    return send
+
+
+def in_sql(config: SamplerConfig, dsn: str) -> Send:
+    """An insert into a table of Seatrial's own, committed by itself."""
+    import psycopg
+
+    idle: list[psycopg.AsyncConnection[Any]] = []
+
+    async def send(key: str) -> str:
+        connected = False
+        try:
+            connection = idle.pop() if idle else await _sql_connection(dsn, config.timeout_s)
+            connected = True
+            await connection.execute(f"INSERT INTO {TABLE} VALUES (%s, %s, %s)",  # noqa: S608 - a constant name
+                                     (config.run, key, value_of(key, config.nonce)))  # fmt: skip
+        except psycopg.Error:
+            return "reset" if connected else "refused"
+        except OSError:
+            return "reset"
+        idle.append(connection)
+        return OK
+
+    return send
+
+
+async def _sql_connection(dsn: str, timeout_s: float) -> Any:  # noqa: ANN401 - psycopg's type, imported late
+    import psycopg
+
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=max(2, int(timeout_s)))
+    await connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, id text PRIMARY KEY, value text)")
+    return connection
+
+
+def in_redis(config: SamplerConfig, url: str) -> Send:
+    """A key of Seatrial's own, which expires by itself."""
+    from redis import exceptions
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    timeout = {"socket_timeout": config.timeout_s, "socket_connect_timeout": config.timeout_s}
+    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **timeout)
+
+    async def send(key: str) -> str:
+        try:
+            await client.set(f"seatrial:{key}", value_of(key, config.nonce), ex=EXPIRES_S)
+        except exceptions.TimeoutError:
+            return "timeout"
+        except exceptions.ConnectionError as error:
+            return "refused" if isinstance(error.__cause__, ConnectionRefusedError) else "reset"
+        except (exceptions.RedisError, OSError) as error:
+            return "reset" if isinstance(error, OSError) else "error"
+        return OK
+
+    return send
+
+
+def fill(template: Any, fields: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON value with {id} and {value} replaced in every string of it."""
+    if isinstance(template, dict):
+        return {key: fill(value, fields) for key, value in template.items()}
+    if isinstance(template, list | tuple):
+        return [fill(value, fields) for value in template]
+    if isinstance(template, str):
+        for name, value in fields.items():
+            template = template.replace(f"{{{name}}}", value)
+    return template
