@@ -120,7 +120,8 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _judge(options: argparse.Namespace) -> int:
     from seatrial.checks import judge
-    from seatrial.report import run_document, table
+    from seatrial.conclude import run_document
+    from seatrial.report.summary import table
     from seatrial.timeline import dumps, load_timeline
 
     verdict = judge(load_timeline(options.run))
@@ -130,7 +131,7 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from seatrial.checks import judge
-    from seatrial.report import write_report
+    from seatrial.report.html import write_report
     from seatrial.timeline import load_timeline
 
     timelines = [load_timeline(run) for run in options.runs]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from seatrial.samples import Sample
 
+PENDING = "pending"  # the outcome of a request that nobody knows the outcome of yet
 STABLE_COUNT = 5
 STABLE_SPAN_S = 0.25
 NEVER = math.inf
@@ -139,7 +140,7 @@ class _Stream:
         self._answers = sorted((sample for sample in self._samples if sample.ok), key=lambda sample: sample.end_s)
         self._ends = [sample.end_s for sample in self._answers]
         self._latest_start = _running_maximum(sample.start_s for sample in self._answers)
-        self._failures = [sample.start_s for sample in self._samples if not sample.ok]
+        self._failures = [sample.start_s for sample in self._samples if _failed(sample)]
 
     def gaps(self) -> Iterable[Outage]:
         """Spans between consecutive answers in which something failed or hung."""
@@ -176,8 +177,8 @@ class _Stream:
         answer = self._ends[number] if number < len(self._ends) else NEVER
         earliest = self._ends[number - 1] if number else -NEVER
         inside = self._unanswered(before, answer)
-        failures = [sample for sample in inside if not sample.ok and earliest <= sample.start_s]
-        failures = failures or [sample for sample in inside if not sample.ok]
+        failures = [sample for sample in inside if _failed(sample)]
+        failures = [sample for sample in failures if earliest <= sample.start_s] or failures
         if not inside:
             return None
         prompt = self._normal.prompt_s
@@ -185,7 +186,7 @@ class _Stream:
                   for sample in inside]  # fmt: skip
         onset = Interval(before if math.isfinite(before) else inside[0].start_s, max(min(begins), before))
         end = Interval(min(max(self._last_proof(inside, answer), onset.upper_s), answer), answer)
-        failed = sum(earliest <= sample.start_s < answer for sample in inside if not sample.ok)
+        failed = sum(earliest <= sample.start_s < answer for sample in inside if _failed(sample))
         return Outage(onset, end, failed, min(sample.start_s for sample in (failures or inside)))
 
     def _unanswered(self, after_s: float, answer_s: float) -> list[Sample]:
@@ -196,7 +197,7 @@ class _Stream:
 
     def _last_proof(self, inside: Sequence[Sample], answer_s: float) -> float:
         """The last moment at which the service was surely down: a failure's start, or a silence shortly before its end."""
-        failed = max((sample.start_s for sample in inside if not sample.ok), default=-NEVER)
+        failed = max((sample.start_s for sample in inside if _failed(sample)), default=-NEVER)
         until = min(answer_s, self._last_moment())
         waiting = [sample for sample in inside if sample.start_s <= until - self._normal.prompt_s
                    and sample.end_s >= until]  # fmt: skip
@@ -211,6 +212,16 @@ class _Stream:
 
     def _last_moment(self) -> float:
         return max(self._starts[-1], self._ends[-1] if self._ends else 0.0)
+
+
+def cut(samples: Sequence[Sample], until_s: float) -> list[Sample]:
+    """The samples as they were known at a moment: what had no outcome by then is pending."""
+    known = (sample for sample in samples if sample.start_s <= until_s)
+    return [s if s.end_s <= until_s else replace(s, end_s=NEVER, outcome=PENDING) for s in known]
+
+
+def _failed(sample: Sample) -> bool:
+    return not sample.ok and sample.outcome != PENDING
 
 
 def _running_maximum(values: Iterable[float]) -> list[float]:

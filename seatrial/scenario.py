@@ -146,9 +146,9 @@ def _checked(document: Document) -> Scenario:
     if not isinstance(experiment, dict):
         raise document.wrong((), "a Chaos Toolkit experiment (a mapping)", type(experiment).__name__)
     _check_fields(document)
-    _check_with_chaos_toolkit(document)
     extension = _extension(document)
     faults = tuple(_fault(document, where, func, arguments) for where, func, arguments in _fault_actions(experiment))
+    _check_with_chaos_toolkit(document)
     return Scenario(document.file.stem, document, experiment, extension, faults, _hold_s(experiment))
 
 

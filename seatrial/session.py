@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__, engine, undo
-from seatrial.checks import judge
 from seatrial.clock import SystemClock, utc_stamp
 from seatrial.errors import MissingCapability
 from seatrial.masking import Masker
@@ -22,7 +21,7 @@ from seatrial.observers import observers_for, sampler_config
 from seatrial.probe.readback import forget, read_back
 from seatrial.roles import UndoStep
 from seatrial.targets import open_target, reattach
-from seatrial.timeline import Recorder, load_timeline
+from seatrial.timeline import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,11 +152,9 @@ class Session:
 
     def conclude(self, folder: Path) -> Result:
         """Judge a finished run, and write its verdict and report."""
-        from seatrial.report import write_run
+        from seatrial.conclude import conclude_run
 
-        verdict = judge(load_timeline(folder))
-        write_run(folder, verdict)
-        result = Result(folder, verdict)
+        result = Result(folder, conclude_run(folder))
         self.results.append(result)
         return result
 

@@ -98,10 +98,12 @@ class _Source:
 def _check_names(settings: Settings, source: _Source) -> None:
     """Names that one table says and another relies on."""
     known, local = ", ".join(settings.components) or "none", settings.targets.local
+    for name in local:
+        if name not in settings.components:
+            where = ("targets", "local", name)
+            raise source.wrong(where, f"a component of [components] ({known})", f"[targets.local.{name}]")
     for name, component in local.items():
         where = ("targets", "local", name)
-        if name not in settings.components:
-            raise source.wrong(where, f"a component of [components] ({known})", f"[targets.local.{name}]")
         for other in component.depends_on:
             if other not in local:
                 expected = f"depends_on to name components of [targets.local] ({', '.join(local)})"

@@ -53,7 +53,7 @@ class Standalone:
 
     def close(self, journal: dict[str, Any]) -> None:
         """End, judge and report; a verdict that is not PASS makes the experiment deviate."""
-        from seatrial.report import table
+        from seatrial.report.summary import table
 
         with self._stack:
             self.trial.document("journal.json", journal)

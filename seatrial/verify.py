@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seatrial.session import Result
 
 _QUIET = ["-p", "no:locust", "-p", "no:cacheprovider", "-p", "no:terminal", "-s", "-c", os.devnull]
+_CTRL_C = "interrupted; what was broken has been healed"
 
 
 class _Keeper:
@@ -41,7 +42,7 @@ class _Keeper:
             self.errors.append(f"{report.nodeid}: {report.longreprtext}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.stopped = str(excinfo.value) or "interrupted"
+        self.stopped = str(getattr(excinfo.value, "msg", "")) or _CTRL_C
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -66,27 +67,35 @@ def _arguments(options: argparse.Namespace) -> list[str]:
 
 
 def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
-    from seatrial.report import render_table, verify_document, write_verify
-    from seatrial.timeline import dumps
-
     for text in (*(f"skipped: {reason}" for reason in keeper.skipped), *keeper.errors):
         sys.stderr.write(text + "\n")
-    if not keeper.results:
-        sys.stderr.write(f"seatrial: {keeper.stopped or 'nothing was run'}\n")
-        return 1 if keeper.stopped == "interrupted" else 2
-    report = write_verify(keeper.results, options.reports.resolve(), options.target)
-    if options.format == "json":
-        sys.stdout.write(dumps(verify_document(keeper.results, report)))
-    else:
-        sys.stdout.write(render_table(keeper.results))
-        sys.stdout.write(
-            f"\nreport: {os.path.relpath(report)}\nindex:  {os.path.relpath(options.reports / 'index.html')}\n"
-        )
     if keeper.stopped:
         sys.stderr.write(f"seatrial: {keeper.stopped}\n")
-        return 2 if status == pytest.ExitCode.INTERRUPTED and keeper.stopped != "interrupted" else 1
+    if keeper.results:
+        _show(options, keeper.results)
+    if keeper.stopped and keeper.stopped != _CTRL_C:
+        return 2
+    if not keeper.results:
+        return 1 if keeper.stopped or keeper.skipped or keeper.errors else 2
     passed = all(result.verdict.passed for result in keeper.results)
-    return 0 if passed and not keeper.errors and status == 0 else 1
+    return 0 if passed and status == 0 else 1
+
+
+def _show(options: argparse.Namespace, results: list[Result]) -> None:
+    from seatrial.conclude import conclude_all, document_of
+    from seatrial.report.summary import table
+    from seatrial.timeline import dumps
+
+    folders, verdicts = [result.folder for result in results], [result.verdict for result in results]
+    several = len(results) > 1
+    report = conclude_all(folders, options.reports.resolve(), options.target) if several else folders[0] / "report.html"
+    if options.format == "json":
+        sys.stdout.write(dumps(document_of(folders, verdicts, report)) + "\n")
+        return
+    promises = [promise for verdict in verdicts for promise in verdict.promises]
+    sys.stdout.write("\n" + table(promises, colour=sys.stdout.isatty()) + "\n")
+    index = options.reports / "index.html"
+    sys.stdout.write(f"report:  {os.path.relpath(report)}\nindex:   {os.path.relpath(index)}\n")
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -35,7 +35,7 @@ def outages_by_stream(timeline: Timeline) -> dict[str, list[Outage]]:
 
 def _outages(samples: list[Sample], struck: float, until: float) -> list[Outage]:
     before = [sample for sample in samples if sample.end_s < struck]
-    seen = [sample for sample in samples if sample.start_s <= until]
+    seen = model.cut(samples, until)
     noisy = any(not sample.ok for sample in before)
     found = [outage for outage in model.outages(seen, model.baseline(before)) if outage.end.upper_s >= struck]
     # Where single requests fail anyway, a single failure is the error rate's affair; an outage is more than one.

@@ -1,0 +1,93 @@
+"""Saved runs as one self-contained page: no network, no scripts; the verdict first, then all that it rests on."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from seatrial.report import units
+from seatrial.report.sentences import sorted_by_severity, tally, why
+from seatrial.report.text import clean
+from seatrial.report.view import view_of
+from seatrial.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from seatrial.timeline import Timeline
+
+Run = tuple["Timeline", Verdict]
+
+
+def write_report(runs: Sequence[Run], path: Path) -> None:
+    """Write the page of one run or of several, whole or not at all. The same runs give the same bytes."""
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    temporary.write_text(render(runs), encoding="utf-8")
+    temporary.replace(path)
+
+
+def render(runs: Sequence[Run]) -> str:
+    """The page as text."""
+    views = [view_of(timeline, verdict, f"r{place}") for place, (timeline, verdict) in enumerate(runs, 1)]
+    overall = Verdict(tuple(promise for _, verdict in runs for promise in verdict.promises))
+    several = len(views) > 1
+    return _environment().get_template("page.html").render(
+        views=views,
+        several=several,
+        outcome=overall.outcome,
+        why=why(overall.promises, several=several),
+        tally=tally(overall.promises),
+        promises=sorted_by_severity(overall.promises),
+        names=_names([view.run for view in views]),
+    )
+
+
+def _names(runs: Sequence[dict[str, Any]]) -> str:
+    """The deployments that were tried, usually one."""
+    names = [str((run.get("settings") or {}).get("name", "")) for run in runs]
+    return ", ".join(dict.fromkeys(name for name in names if name)) or "a deployment"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("seatrial.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "seconds": units.seconds,
+        "ratio": units.ratio,
+        "size": units.size,
+        "measured": units.measured,
+        "objective": _objective,
+        "margin": lambda promise: units.margin(promise).replace("-", "\N{MINUS SIGN}", 1)
+        if promise.margin is not None
+        else "\N{EN DASH}",
+        "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+        "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
+        "pairs": _pairs,
+    }
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Everything that a template writes passes here: masked by its form, fit to be shown."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else clean(value)
+
+
+def _objective(promise: Any) -> str:  # noqa: ANN401 - a filter of Jinja
+    return units.objective(promise).replace("<=", "\N{LESS-THAN OR EQUAL TO}")
+
+
+def _pairs(arguments: dict[str, Any] | None) -> str:
+    """`component=database mode=blackhole`."""
+    return " ".join(f"{key}={value}" for key, value in (arguments or {}).items())

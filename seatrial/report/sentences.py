@@ -1,0 +1,55 @@
+"""What a person is told first: the verdict in one sentence, and promises with the broken ones on top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.report import units
+from seatrial.verdict import Outcome, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from seatrial.verdict import Promise
+
+_ORDER = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
+_WORDS = {Outcome.FAIL: "broken", Outcome.INCONCLUSIVE: "not shown either way", Outcome.PASS: "kept"}
+
+
+def sorted_by_severity(promises: Iterable[Promise]) -> list[Promise]:
+    """FAIL, then INCONCLUSIVE, then PASS; otherwise as they stood."""
+    return sorted(promises, key=lambda promise: _ORDER[promise.outcome])
+
+
+def tally(promises: Sequence[Promise]) -> str:
+    """`1 broken, 2 not shown either way, 6 kept`."""
+    counts = ((_WORDS[outcome], sum(p.outcome is outcome for p in promises)) for outcome in _ORDER)
+    return ", ".join(f"{count} {word}" for word, count in counts if count) or "no promise was judged"
+
+
+def why(promises: Sequence[Promise], *, several: bool = False) -> str:
+    """One sentence: which promise decides the verdict and why; of several runs also the scenario."""
+    outcome = worst(promise.outcome for promise in promises)
+    if not promises:
+        return "Nothing was judged, so nothing was shown."
+    if outcome is Outcome.PASS:
+        return _kept(promises, several=several)
+    first = next(promise for promise in promises if promise.outcome is outcome)
+    others = sum(promise.outcome is not Outcome.PASS for promise in promises) - 1
+    name = f"{first.scenario}, {first.promise}" if several else first.promise
+    more = f" {_number(others, 'other promise was', 'other promises were')} not kept, or not shown to be." if others else ""
+    return f"{name[0].upper()}{name[1:]}: {first.reason.rstrip('.')}.{more}"
+
+
+def _kept(promises: Sequence[Promise], *, several: bool) -> str:
+    runs = len({(promise.scenario, promise.target) for promise in promises})
+    where = f" in {_number(runs, 'run', 'runs')}" if several else ""
+    recoveries = [p for p in promises if p.promise == "recovery time" and p.upper is not None]
+    slowest = max(recoveries, key=lambda promise: promise.upper or 0.0, default=None)
+    found = f"; recovered in {units.measured(slowest)}, allowed {units.seconds(slowest.objective)}" if slowest else ""
+    found = found.replace("; recovered in", "; the slowest recovery took") if several else found
+    return f"All {len(promises)} promises were kept{where}, and shown to be{found}."
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

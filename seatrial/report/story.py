@@ -1,0 +1,167 @@
+"""What a run's lanes hold: its windows, the blow and its proof, each client's outages, healing, recovery, the data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from seatrial import outages as model
+from seatrial.checks.data_loss import account
+from seatrial.checks.recovery import outages_by_stream
+from seatrial.checks.windows import struck_s
+from seatrial.ledger import ACKNOWLEDGED
+from seatrial.report import units
+from seatrial.report.axis import shown_windows
+from seatrial.report.lanes import Lane, Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from seatrial.outages import Outage
+    from seatrial.report.axis import Axis
+    from seatrial.report.plot import Shade
+    from seatrial.samples import Sample
+    from seatrial.timeline import Event, Timeline
+
+SEPARATE = 6  # endpoints of the load that get a lane each; more share one
+_MOMENTS = {
+    "recovered": ("good", "all clients are served (live view)"),
+    "gave-up": ("bad", "patience is over: still not served"),
+    "interrupted": ("bad", "the run was interrupted"),
+    "crashed": ("bad", "the runner failed"),
+}
+
+
+def story(timeline: Timeline, axis: Axis) -> list[Lane]:
+    """All lanes of a run, without those that have nothing to tell."""
+    found = client_outages(timeline)
+    rows = [_windows(timeline, axis), _fault(timeline, axis), _effect(timeline, axis)]
+    rows += [_client(stream, samples, found.get(stream, []), axis) for stream, samples in _streams(timeline).items()]
+    rows += [_slow(timeline), _healed(timeline), _recovered(timeline), _data(timeline, axis)]
+    return [lane for lane in rows if lane.marks or lane.name.split("/")[0] in ("probe", "load", "ledger")]
+
+
+def shades(timeline: Timeline, axis: Axis) -> list[Shade]:
+    """The time in which the fault acted, and in which the deployment settled."""
+    kinds = {"during": "shade-fault", "settling": "shade-settling", "after the blow": "shade-fault"}
+    found = shown_windows(timeline, axis)
+    return [(window.start_s, window.end_s, kinds[name]) for name, window in found.items() if name in kinds]
+
+
+def client_outages(timeline: Timeline) -> dict[str, list[Outage]]:
+    """The outages of each stream, as the verdict on recovery counts them; without a fault all there are."""
+    if struck_s(timeline) is not None:
+        return outages_by_stream(timeline)
+    streams = timeline.streams.items()
+    found = {stream: model.outages(samples, model.baseline(samples)) for stream, samples in streams if samples}
+    return {stream: outages for stream, outages in found.items() if outages}
+
+
+def _streams(timeline: Timeline) -> Mapping[str, Sequence[Sample]]:
+    """Probe, load, ledger, in this order."""
+    order = ("probe/", "load/", "ledger/")
+    known = {s: samples for kind in order for s, samples in timeline.streams.items() if s.startswith(kind)}
+    endpoints = [stream for stream in known if stream.startswith("load/")]
+    if len(endpoints) <= SEPARATE:
+        return known
+    quiet = set(endpoints) - set(client_outages(timeline))
+    return {stream: samples for stream, samples in known.items() if stream not in quiet}
+
+
+def _windows(timeline: Timeline, axis: Axis) -> Lane:
+    marks = []
+    for name, window in shown_windows(timeline, axis).items():
+        told = f"{name}: {axis.told(window.start_s)} to {axis.told(window.end_s)}"
+        class_ = "window-fault" if name in ("during", "after the blow") else "window"
+        marks.append(Mark(window.start_s, window.end_s, class_, name, told, "inside"))
+    return Lane("window", tuple(marks))
+
+
+def _fault(timeline: Timeline, axis: Axis) -> Lane:
+    """From each blow until the healing that took it back while clients were watching; a blow that stays is a moment."""
+    blows = timeline.all("effect") or timeline.all("injecting")
+    healed = timeline.time_of("healed")
+    watched = timeline.time_of("stopped") or axis.end_s
+    return Lane("fault", tuple(_blow(event, healed if healed and healed < watched else None, axis) for event in blows))
+
+
+def _blow(event: Event, healed_s: float | None, axis: Axis) -> Mark:
+    at = float(event.data.get("struck_s", event.at_s))
+    arguments = event.data.get("arguments") or {}
+    name = " ".join([str(event.data.get("fault", "fault")), *(f"{key}={value}" for key, value in arguments.items())])
+    told = f"{name}, struck at {axis.told(at)}"
+    if healed_s is None or healed_s <= at:
+        return Mark(at, at, "blow", name, told, shape="point")
+    return Mark(at, healed_s, "blow", name, f"{told}, healed at {axis.told(healed_s)}")
+
+
+def _effect(timeline: Timeline, axis: Axis) -> Lane:
+    marks = []
+    for event in timeline.all("effect"):
+        seen, at = bool(event.data["seen"]), float(event.data["seen_s"])
+        evidence = "; ".join(map(str, event.data["evidence"]))
+        label = ("seen: " if seen else "no trace: ") + evidence
+        marks.append(Mark(at, at, "good" if seen else "bad", label, f"{axis.told(at)} {label}", shape="point"))
+    return Lane("effect", tuple(marks))
+
+
+def _client(stream: str, samples: Sequence[Sample], outages: Iterable[Outage], axis: Axis) -> Lane:
+    last = samples[-1].end_s
+    return Lane(stream, tuple(mark for outage in outages for mark in _down(outage, last, axis)))
+
+
+def _down(outage: Outage, last_s: float, axis: Axis) -> Iterable[Mark]:
+    """The span in which it was surely down, and on both sides the spans in which it may have been."""
+    ended = math.isfinite(outage.end.upper_s)
+    start, sure = outage.onset.upper_s, max(outage.end.lower_s, outage.onset.upper_s)
+    until = outage.end.upper_s if ended else last_s
+    length = outage.duration
+    high = f"{length.upper_s:.3f}" if ended else "no end seen"
+    label = f"down for [{length.lower_s:.3f}, {high}] s" if ended else f"down for > {length.lower_s:.3f} s, no end seen"
+    told = f"{label}; from {axis.told(start)} to {axis.told(until) if ended else 'the end'}; {outage.failed} failed"
+    yield Mark(outage.onset.lower_s, start, "maybe", where="none")
+    yield Mark(sure, until, "maybe", where="none")
+    yield Mark(start, sure, "down", label, told)
+
+
+def _slow(timeline: Timeline) -> Lane:
+    """Brownout: the load was answered, but more than 5 % of it slower than the objective, or not at all."""
+    limit = (timeline.run.get("objectives") or {}).get("p95_s")
+    load = [sample for stream, samples in timeline.streams.items() if stream.startswith("load/") for sample in samples]
+    spans = model.brownouts(load, float(limit)) if limit else []
+    marks = []
+    for span in spans:
+        words = units.seconds(span.upper_s - span.lower_s)
+        marks.append(Mark(span.lower_s, span.upper_s, "slow", words, f"brownout of the load for {words}"))
+    return Lane("brownout (load)", tuple(marks))
+
+
+def _healed(timeline: Timeline) -> Lane:
+    marks = []
+    for event in timeline.all("healed"):
+        ok = bool(event.data.get("ok"))
+        label = str(event.data.get("operation", "undo")) + ("" if ok else f" failed: {event.data.get('detail', '')}")
+        marks.append(Mark(event.at_s, event.at_s, "good" if ok else "bad", label, label, shape="point"))
+    return Lane("healed", tuple(marks))
+
+
+def _recovered(timeline: Timeline) -> Lane:
+    marks = []
+    for event in timeline.events:
+        if event.kind in _MOMENTS:
+            class_, label = _MOMENTS[event.kind]
+            detail = str(event.data.get("detail") or event.data.get("reason") or "")
+            marks.append(Mark(event.at_s, event.at_s, class_, label, f"{label}: {detail}", shape="point"))
+    return Lane("recovered", tuple(marks))
+
+
+def _data(timeline: Timeline, axis: Axis) -> Lane:
+    begin, end = timeline.time_of("readback-begin"), timeline.time_of("readback-end")
+    if begin is None:
+        return Lane("data verified", ())
+    if end is None:
+        return Lane("data verified", (Mark(begin, axis.end_s, "maybe", "never ended"),))
+    found = account(timeline)
+    good = not (found.lost or found.wrong or found.phantom or found.unreadable)
+    label = f"{found.read} of {found.results[ACKNOWLEDGED]} writes there"
+    return Lane("data verified", (Mark(begin, end, "verified" if good else "broken", label, label),))
