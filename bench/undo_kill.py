@@ -2,8 +2,8 @@
 
     python bench/undo_kill.py [--times 200] [--seed 1]
 
-A deployment is kept up by this process; each runner attaches to it. After each kill: `seatrial recover`, then no undo
-step is pending, the target's audit is clean, no process of the runner lives, and the deployment serves reads and writes.
+This process keeps a deployment up; each runner attaches to it. After each kill: `seatrial recover`, then no undo step
+is pending, the target's audit is clean, no process of the runner lives, and the deployment serves reads and writes.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def main():
             left += [(number, scenario, item) for item in found]
             print(f"{number + 1:4} {scenario:<20} killed in {victim.phase:<16} left: {found or 'nothing'}", flush=True)
     print(f"\n{options.times} kills, by phase: {dict(phases)}")
-    print(
-        f"left behind: {len(left)}; recover and look: median {sorted(took)[len(took) // 2]:.2f} s, max {max(took):.2f} s"
-    )
+    median = sorted(took)[len(took) // 2]
+    print(f"left behind: {len(left)}; to recover and look: median {median:.2f} s, at most {max(took):.2f} s")
     return 1 if left else 0
 
 

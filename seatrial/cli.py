@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seatrial",
-        description="Prove a deployment before its users depend on it: load it, break it on purpose, judge with evidence.",
+        description="Prove a deployment before its users depend on it: load it, break it, judge with evidence.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""From finished runs to what people and programs read: verdict.json, junit.xml and report.html of a run, and of several."""
+"""From finished runs to what is read of them: verdict.json, junit.xml and report.html, of one run and of several."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Outages from samples, as intervals: what one stream's clients prove about when the service was down.
 
-Evidence. A success that started at s and ended at e proves that the service was up at some moment of [s, e], and that it
-answered at e. A failure that started at f and ended at g proves that it was down at some moment of [f, g]; a request is
-attributed to its start. An *outage* is a span between two answers in which a request failed, or in which requests were
-pending for longer than `hang_s` and none was answered: a service that accepts and never answers is down even if every
-request is answered in the end, one that is evenly slow is not, because its answers keep coming.
+Evidence. A success that started at s and ended at e proves that the service was up at some moment of [s, e], and that
+it answered at e. A failure that started at f and ended at g proves that it was down at some moment of [f, g]; a request
+is attributed to its start. An *outage* is a span between two answers in which a request failed, or in which requests
+were pending for longer than `hang_s` and none was answered: a service that accepts and never answers is down even if
+every request is answered in the end, one that is evenly slow is not, because its answers keep coming.
 
 It began after the latest start of a request that was answered before (`onset.lower`) and before the first proof of the
 contrary (`onset.upper`); it ended after the last such proof (`end.lower`) and before the first answer (`end.upper`).
@@ -17,10 +17,11 @@ from __future__ import annotations
 import bisect
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from seatrial.samples import Sample
 
@@ -99,17 +100,37 @@ def outages(samples: Sequence[Sample], normal: Baseline) -> list[Outage]:
 
 
 def combine(by_stream: Mapping[str, Sequence[Outage]]) -> Combined:
-    """From the first onset to the last end: the service is back when it is back for every client."""
-    every = [outage for found in by_stream.values() for outage in found]
-    onset = Interval(min(o.onset.lower_s for o in every), min(o.onset.upper_s for o in every))
-    return Combined(onset, Interval(max(o.end.lower_s for o in every), max(o.end.upper_s for o in every)))
+    """From the first onset to the last end: the service is back when it is back for every client.
+
+    The two probe streams ask the same thing at different moments: where their bounds overlap, both hold.
+    """
+    onsets, ends = [], []
+    for group in _groups(by_stream):
+        onsets.append(_common([found[0].onset for found in group], min))
+        ends.append(_common([found[-1].end for found in group], max))
+    onset = Interval(min(o.lower_s for o in onsets), min(o.upper_s for o in onsets))
+    return Combined(onset, Interval(max(e.lower_s for e in ends), max(e.upper_s for e in ends)))
+
+
+def _groups(by_stream: Mapping[str, Sequence[Outage]]) -> list[list[Sequence[Outage]]]:
+    probe = [found for stream, found in by_stream.items() if stream.startswith("probe/") and found]
+    others = [[found] for stream, found in by_stream.items() if not stream.startswith("probe/") and found]
+    return [probe, *others] if probe else others
+
+
+def _common(bounds: Sequence[Interval], choose: Callable[[Iterable[float]], float]) -> Interval:
+    """The bounds that hold together; where they exclude each other, the first (or the last) of them."""
+    lower, upper = max(b.lower_s for b in bounds), min(b.upper_s for b in bounds)
+    if lower <= upper:
+        return Interval(lower, upper)
+    return Interval(choose(b.lower_s for b in bounds), choose(b.upper_s for b in bounds))
 
 
 def sampling_gaps(samples: Sequence[Sample], rate_hz: float) -> list[Interval]:
     """Spans in which the sampler itself did not look: nothing was sent for five periods, and at least 0.25 s."""
     allowed = max(5 / rate_hz, 0.25)
     starts = sorted(sample.start_s for sample in samples)
-    return [Interval(a, b) for a, b in zip(starts, starts[1:], strict=False) if b - a > allowed]
+    return [Interval(a, b) for a, b in pairwise(starts) if b - a > allowed]
 
 
 def brownouts(samples: Sequence[Sample], slow_s: float, bin_s: float = 0.25) -> list[Interval]:
@@ -147,7 +168,7 @@ class _Stream:
         failing = {bisect.bisect_right(self._ends, start) for start in self._failures}
         silent = {
             number + 1
-            for number, (early, late) in enumerate(zip(self._ends, self._ends[1:], strict=False))
+            for number, (early, late) in enumerate(pairwise(self._ends))
             if late - early > self._normal.hang_s
         }
         if self._samples and self._last_moment() - (self._ends or [-NEVER])[-1] > self._normal.hang_s:
@@ -196,7 +217,7 @@ class _Stream:
         return [sample for sample in self._samples[first:until] if not sample.ok or sample.end_s >= answer_s]
 
     def _last_proof(self, inside: Sequence[Sample], answer_s: float) -> float:
-        """The last moment at which the service was surely down: a failure's start, or a silence shortly before its end."""
+        """The last moment at which it was surely down: a failure's start, or shortly before the end of a silence."""
         failed = max((sample.start_s for sample in inside if _failed(sample)), default=-NEVER)
         until = min(answer_s, self._last_moment())
         waiting = [sample for sample in inside if sample.start_s <= until - self._normal.prompt_s

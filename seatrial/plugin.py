@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RESULTS = pytest.StashKey["list[Result]"]()
 ESTIMATE_S = pytest.StashKey[float]()
+_NONE_CHOSEN = object()
 START_S = 8.0  # about what bringing the deployment up and down takes
 
 
@@ -69,11 +70,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("scenario", chosen, ids=[scenario.name for scenario in chosen])
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """How long the chosen scenarios will take, for the progress."""
-    parameters = (getattr(item, "callspec", None) for item in session.items)
-    scenarios = (spec.params["scenario"] for spec in parameters if spec and "scenario" in spec.params)
-    session.config.stash[ESTIMATE_S] = START_S + sum(scenario.estimate_s for scenario in scenarios)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A spec for which no scenario was chosen is no test, not a skipped one; the rest will take so long."""
+    chosen = {item: _scenario(item) for item in items}
+    items[:] = [item for item in items if chosen[item] is not _NONE_CHOSEN]
+    estimates = [getattr(scenario, "estimate_s", 0.0) for scenario in chosen.values()]
+    config.stash[ESTIMATE_S] = START_S + sum(estimates)
+
+
+def _scenario(item: pytest.Item) -> object:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    scenario = parameters.get("scenario")
+    return scenario if scenario is None or hasattr(scenario, "estimate_s") else _NONE_CHOSEN
 
 
 @pytest.hookimpl(wrapper=True)

@@ -56,7 +56,7 @@ class Plan:
 class Terminal:
     """Progress on a stream: phases stay, ticks overwrite each other on a terminal and are rare elsewhere."""
 
-    def __init__(self, write: Callable[[str], None], *, live: bool, plan: Plan | None = None) -> None:
+    def __init__(self, write: Callable[[str], object], *, live: bool, plan: Plan | None = None) -> None:
         self._write = write
         self._live = live
         self._plan = plan

@@ -18,7 +18,7 @@ from seatrial.clock import SystemClock, utc_stamp
 from seatrial.errors import MissingCapability
 from seatrial.masking import Masker
 from seatrial.observers import observers_for, sampler_config
-from seatrial.probe.readback import forget, read_back
+from seatrial.probe.readback import read_back
 from seatrial.roles import UndoStep
 from seatrial.targets import open_target, reattach
 from seatrial.timeline import Recorder

@@ -46,9 +46,8 @@ class FakeTrial:
         recorder = Recorder(self.folder, self.target.clock, Masker())
         recorder.document("run.json", self._describe())
         self.undo = UndoJournal(self.folder / "state")
-        parts = engine.Parts(
-            self.target, [clients], recorder, self.undo, self.target.clock, Silent(), lambda writes: self.read_back(writes)
-        )
+        clock, read_back = self.target.clock, self.read_back
+        parts = engine.Parts(self.target, [clients], recorder, self.undo, clock, Silent(), read_back)
         self.trial = engine.Trial(parts, engine.Patience(5.0, 5.0, min(self.wait_s, self.rto_s + 2), 3.0))
 
     def _made(self) -> Path:

@@ -45,7 +45,8 @@ def test_what_fails_stays_for_the_next_time_and_stops_nothing_else(tmp_path):
         if step.arguments["component"] == "cache":
             raise TargetError("not reachable")
 
-    assert [(result.ok, result.detail) for result in recover(tmp_path, execute)] == [(False, "not reachable"), (True, "done")]
+    results = [(result.ok, result.detail) for result in recover(tmp_path, execute)]
+    assert results == [(False, "not reachable"), (True, "done")]
     assert len(abandoned(tmp_path)) == 1
 
 

@@ -105,10 +105,7 @@ def _broken(timeline: Timeline, ledger: Account) -> str:
 
 def _extent(timeline: Timeline, ledger: Account) -> dict[str, float]:
     struck = struck_s(timeline)
-    if not ledger.lost or struck is None:
-        seconds = 0.0
-    else:
-        seconds = max(struck - ledger.lost[0].end_s, 0.0)
+    seconds = max(struck - ledger.lost[0].end_s, 0.0) if ledger.lost and struck is not None else 0.0
     return {"measured": seconds, "lower": seconds, "upper": seconds}
 
 

@@ -17,7 +17,7 @@ def effect(timeline: Timeline) -> list[Promise]:
     """PASS for a fault whose effect was seen; INCONCLUSIVE for one without a trace, or that was never injected."""
     if not faulty(timeline):
         return []
-    refused = [event for event in timeline.all("injection-failed")]
+    refused = timeline.all("injection-failed")
     effects = timeline.all("effect")
     if refused:
         return [inconclusive(timeline, NAME, f"the fault could not be injected: {refused[0].data['detail']}")]

@@ -1,4 +1,4 @@
-"""Does the health endpoint tell the truth? Green while the work fails hides an outage; red while it is done makes one."""
+"""Does the health endpoint tell the truth? Green while work fails hides an outage; red while it is done makes one."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ the probe, each endpoint of the load, each way of the ledger; the deployment has
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from seatrial import outages as model
@@ -75,7 +76,7 @@ def _measured(timeline: Timeline) -> tuple[float, float, tuple[str, ...]]:
 def _longest_silence(timeline: Timeline, stream: str) -> float:
     struck, until = struck_s(timeline) or 0.0, observed_until_s(timeline)
     ends = sorted(sample.end_s for sample in timeline.streams[stream] if sample.ok and struck <= sample.end_s <= until)
-    return max((late - early for early, late in zip(ends, ends[1:], strict=False)), default=0.0)
+    return max((late - early for early, late in pairwise(ends)), default=0.0)
 
 
 def _sentence(stream: str, outages: list[Outage]) -> str:

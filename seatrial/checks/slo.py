@@ -1,4 +1,4 @@
-"""The SLO, per window: "p95 < 1 s" is "fewer than 5 % slower than 1 s", counted exactly; a failure is infinitely slow."""
+"""The SLO, per window: "p95 < 1 s" is "fewer than 5 % slower than 1 s", counted; a failure is infinitely slow."""
 
 from __future__ import annotations
 

@@ -93,7 +93,11 @@ class HttpClient:
         self._tls = ssl.create_default_context() if self._endpoint.tls else None
 
     async def request(
-        self, method: str, path: str = "", body: Any = None, headers: Mapping[str, str] | None = None  # noqa: ANN401 - JSON
+        self,
+        method: str,
+        path: str = "",
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,  # noqa: ANN401 - JSON
     ) -> Answer:
         """Send one request; never raises for what the deployment does. Cancelling it closes its connection."""
         connection = None
@@ -139,7 +143,12 @@ class HttpClient:
             connection.close()
 
     async def _exchange(
-        self, connection: _Connection, method: str, path: str, body: Any, headers: dict[str, str]  # noqa: ANN401 - JSON
+        self,
+        connection: _Connection,
+        method: str,
+        path: str,
+        body: Any,
+        headers: dict[str, str],  # noqa: ANN401 - JSON
     ) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
         headers = {"Host": self._endpoint.authority, "User-Agent": "seatrial", **headers}

@@ -11,7 +11,7 @@ from seatrial.probe.http1 import HttpClient
 from seatrial.probe.ways import TABLE, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from seatrial.probe.config import SamplerConfig
     from seatrial.samples import Sample
@@ -63,8 +63,8 @@ async def _through_api(config: SamplerConfig, keys: list[str], timeout_s: float)
     strangers = [f"{config.run}-nobody-{number}" for number in range(STRANGERS)]
     found = await asyncio.gather(*(read(key) for key in [*keys, *strangers]))
     client.close()
-    present = {ReadBack(item.stream, item.key, PHANTOM) for item in found[len(keys) :] if item.state in (PRESENT, WRONG)}
-    return [*found[: len(keys)], *sorted(present, key=lambda item: item.key)]
+    asked, others = found[: len(keys)], found[len(keys) :]
+    return [*asked, *(ReadBack(item.stream, item.key, PHANTOM) for item in others if item.state in (PRESENT, WRONG))]
 
 
 async def _read_key(config: SamplerConfig, client: HttpClient, key: str, deadline: float) -> ReadBack:
@@ -94,12 +94,14 @@ def _field(value: Any, dotted: str) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _patiently(stored: Any, config: SamplerConfig, timeout_s: float) -> dict[str, str] | None:  # noqa: ANN401 - a function
+def _patiently(
+    stored: Callable[[SamplerConfig], dict[str, str]], config: SamplerConfig, timeout_s: float
+) -> dict[str, str] | None:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            values: dict[str, str] = stored(config)
-        except Exception:  # noqa: BLE001 - whatever the driver raises, the store could not be read
+            values = stored(config)
+        except Exception:
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.2)
@@ -126,7 +128,8 @@ def _redis_values(config: SamplerConfig) -> dict[str, str]:
     names = list(client.scan_iter(f"seatrial:{config.run}-*", count=1000))
     values = client.mget(names) if names else []
     client.close()
-    return {name.removeprefix("seatrial:"): value for name, value in zip(names, values, strict=True) if value is not None}
+    found = zip(names, values, strict=True)
+    return {name.removeprefix("seatrial:"): value for name, value in found if value is not None}
 
 
 def _compare(config: SamplerConfig, stream: str, keys: list[str], stored: dict[str, str] | None) -> list[ReadBack]:

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 FINER = 2  # while requests fail at once, a stream is sampled so many times as often: the end is seen sooner
 FLUSH_S = 0.05
-CROWDED = 3  # more requests in flight mean a service that hangs: the first answer shows its end, more would only burden it
-
+CROWDED = 3  # so many in flight mean a service that hangs: its first answer shows the end, more are a burden
 
 
 @dataclass

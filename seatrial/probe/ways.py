@@ -93,8 +93,8 @@ def in_redis(config: SamplerConfig, url: str) -> Send:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    timeout = {"socket_timeout": config.timeout_s, "socket_connect_timeout": config.timeout_s}
-    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **timeout)
+    timeout: dict[str, Any] = {"socket_timeout": config.timeout_s, "socket_connect_timeout": config.timeout_s}
+    client: Any = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **timeout)
 
     async def send(key: str) -> str:
         try:

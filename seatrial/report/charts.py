@@ -9,50 +9,46 @@ from markupsafe import Markup
 
 from seatrial.report import plot, svg, units
 from seatrial.report.bins import LEAST, Column, Step, columns, curve
-from seatrial.report.plot import LEFT, PIXELS, RIGHT, WIDTH, across
+from seatrial.report.plot import LEFT, PIXELS, RIGHT, across
 from seatrial.report.scale import Linear, Log, decades, nice_step, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seatrial.report.axis import Axis
-    from seatrial.report.plot import Shade
+    from seatrial.report.plot import Frame
     from seatrial.samples import Sample
 
 FAILED_TOP, FAILED_BOTTOM, TOP = 4.0, 15.0, 22.0
 PER_STEP = 25  # requests, at least and on average, in each step of a percentile's line
 
 
-def latency(
-    identity: str, title: str, samples: Sequence[Sample], axis: Axis, shades: Sequence[Shade], objective_s: float | None,
-    height: float = 178.0,
-) -> Markup:  # fmt: skip
-    """Every request by when it was due: from fastest to slowest of each column, p50, p95, failures on top. Log scale."""
+def latency(frame: Frame, samples: Sequence[Sample], objective_s: float | None, height: float = 178.0) -> Markup:
+    """Every request by when it was due: fastest to slowest of each column, p50, p95, failures on top. Log scale."""
+    axis = frame.axis
     found = columns(samples, axis, PIXELS)
     bottom = TOP + height
     y = _latency_scale(found, objective_s, bottom)
-    parts = plot.shading(axis, shades, FAILED_TOP, bottom)
+    parts = plot.shading(frame, FAILED_TOP, bottom)
     parts += _latency_grid(y)
     parts += plot.time_axis(axis, TOP, bottom)
     parts.append(_band(found, y))
     parts += _curves(curve(samples, axis, _step(len(samples), axis)), axis, y)
     parts += _failures(found)
-    parts += _objective(y, objective_s)
-    parts += _slowest(found, y)
-    return svg.figure(identity, WIDTH, bottom + plot.AXIS_HEIGHT, title, _told(found), parts)
+    worst = max((column for column in found if column.ok), key=lambda column: column.high_s, default=None)
+    parts += _objective(y, objective_s, left=worst is not None and worst.number > PIXELS / 2)
+    parts += _slowest(worst, y) if worst else []
+    return frame.figure(bottom + plot.AXIS_HEIGHT, _told(found), parts)
 
 
-def throughput(identity: str, title: str, samples: Sequence[Sample], axis: Axis, shades: Sequence[Shade]) -> Markup:
+def throughput(frame: Frame, samples: Sequence[Sample]) -> Markup:
     """Requests per second by when they were due: answered, and on top of them failed."""
-    top, bottom = 6.0, 92.0
-    step = nice_step(max(axis.length_s / 240, 0.01))
-    step = step if step <= 1 else max(1.0, nice_step(axis.length_s / PIXELS))
-    part = axis.part(axis.start_s, axis.end_s)
-    found = columns(samples, part, math.ceil(axis.length_s / step))
-    step = axis.length_s / math.ceil(axis.length_s / step)
+    axis, top, bottom = frame.axis, 6.0, 92.0
+    count = _steps(axis)
+    found, step = columns(samples, axis, count), axis.length_s / count
     peak = max(((column.ok + column.failed) / step for column in found), default=1.0)
     y = Linear(0, peak * 1.08, bottom, top)
-    parts = plot.shading(axis, shades, top, bottom)
+    parts = plot.shading(frame, top, bottom)
     for tick in ticks(0, peak, nice_step(peak / 3)):
         parts.append(svg.line(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(svg.text(LEFT - 8, y(tick) + 4, units.digits(tick), "tick", "end"))
@@ -60,7 +56,13 @@ def throughput(identity: str, title: str, samples: Sequence[Sample], axis: Axis,
     parts += _bars(found, axis, step, y)
     failed = sum(column.failed for column in found)
     told = f"At most {units.digits(peak)} requests per second, in steps of {units.seconds(step)}; {failed} failed."
-    return svg.figure(identity, WIDTH, bottom + plot.AXIS_HEIGHT, title, told, parts)
+    return frame.figure(bottom + plot.AXIS_HEIGHT, told, parts)
+
+
+def _steps(axis: Axis) -> int:
+    """About 240 of them, of a second at most; of more only where a second is less than a pixel."""
+    step = nice_step(max(axis.length_s / 240, 0.01))
+    return math.ceil(axis.length_s / (step if step <= 1 else max(1.0, axis.length_s / PIXELS)))
 
 
 def _bars(found: Sequence[Column], axis: Axis, step: float, y: Linear) -> list[str]:
@@ -137,18 +139,16 @@ def _failures(found: Sequence[Column]) -> list[str]:
     return parts
 
 
-def _objective(y: Log, objective_s: float | None) -> list[str]:
+def _objective(y: Log, objective_s: float | None, *, left: bool) -> list[str]:
+    """The line, told on the side on which the slowest answer is not."""
     if objective_s is None:
         return []
     height, words = y(objective_s), f"p95 < {units.seconds(objective_s)}"
-    return [svg.line(LEFT, height, RIGHT, height, "objective"), svg.text(RIGHT - 4, height - 4, words, "label", "end")]
+    at, anchor = (LEFT + 4, "start") if left else (RIGHT - 4, "end")
+    return [svg.line(LEFT, height, RIGHT, height, "objective"), svg.text(at, height - 4, words, "label", anchor)]
 
 
-def _slowest(found: Sequence[Column], y: Log) -> list[str]:
-    answered = [column for column in found if column.ok]
-    if not answered:
-        return []
-    worst = max(answered, key=lambda column: column.high_s)
+def _slowest(worst: Column, y: Log) -> list[str]:
     at, height = LEFT + worst.number + 0.5, y(worst.high_s)
     anchor, shift = ("end", -6) if at > (LEFT + RIGHT) / 2 else ("start", 6)
     words = f"slowest {units.seconds(worst.high_s)}"

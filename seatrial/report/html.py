@@ -6,13 +6,13 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from seatrial.report import units
-from seatrial.report.sentences import sorted_by_severity, tally, why
+from seatrial.report.sentences import severity, tally, why
 from seatrial.report.text import clean
-from seatrial.report.view import view_of
+from seatrial.report.view import RunView, view_of
 from seatrial.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seatrial.timeline import Timeline
+    from seatrial.verdict import Promise
 
 Run = tuple["Timeline", Verdict]
 
@@ -36,15 +37,22 @@ def render(runs: Sequence[Run]) -> str:
     views = [view_of(timeline, verdict, f"r{place}") for place, (timeline, verdict) in enumerate(runs, 1)]
     overall = Verdict(tuple(promise for _, verdict in runs for promise in verdict.promises))
     several = len(views) > 1
-    return _environment().get_template("page.html").render(
+    page = _environment().get_template("page.html")
+    return page.render(
         views=views,
         several=several,
         outcome=overall.outcome,
         why=why(overall.promises, several=several),
         tally=tally(overall.promises),
-        promises=sorted_by_severity(overall.promises),
+        rows=_rows(views),
         names=_names([view.run for view in views]),
     )
+
+
+def _rows(views: Sequence[RunView]) -> list[tuple[Promise, str]]:
+    """The promises of all runs, the broken ones first, each with the anchor of its run."""
+    rows = [row for view in views for row in view.rows]
+    return sorted(rows, key=lambda row: severity(row[0]))
 
 
 def _names(runs: Sequence[dict[str, Any]]) -> str:
@@ -60,18 +68,16 @@ def _environment() -> Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        undefined=StrictUndefined,
         finalize=_shown,
     )
+    environment.globals["infinity"] = float("inf")
     environment.filters |= {
         "seconds": units.seconds,
         "ratio": units.ratio,
         "size": units.size,
-        "measured": units.measured,
-        "objective": _objective,
-        "margin": lambda promise: units.margin(promise).replace("-", "\N{MINUS SIGN}", 1)
-        if promise.margin is not None
-        else "\N{EN DASH}",
+        "measured": lambda promise: _typeset(units.measured(promise)),
+        "objective": lambda promise: _typeset(units.objective(promise)),
+        "margin": lambda promise: _typeset(units.margin(promise)),
         "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "pairs": _pairs,
@@ -84,8 +90,11 @@ def _shown(value: object) -> object:
     return value if isinstance(value, Markup) or not isinstance(value, str) else clean(value)
 
 
-def _objective(promise: Any) -> str:  # noqa: ANN401 - a filter of Jinja
-    return units.objective(promise).replace("<=", "\N{LESS-THAN OR EQUAL TO}")
+def _typeset(text: str) -> str:
+    """Signs that a terminal may not have."""
+    if text == units.NOTHING:
+        return "\N{EN DASH}"
+    return text.replace("<=", "\N{LESS-THAN OR EQUAL TO}").replace("-", "\N{MINUS SIGN}").replace("inf", "\N{INFINITY}")
 
 
 def _pairs(arguments: dict[str, Any] | None) -> str:

@@ -1,35 +1,52 @@
-"""JUnit XML of a run: a test case for each promise. INCONCLUSIVE is a failure there, because JUnit has no third value."""
+"""A verdict as JUnit XML: a test case for each promise; INCONCLUSIVE is a failure of its own type, never green."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET  # noqa: S405 - it is written here, not read
+from xml.etree import ElementTree as ET
 
-from seatrial.verdict import Outcome, Promise
+from seatrial.report.text import clean
+from seatrial.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+    from seatrial.verdict import Promise
+
+_NUMBERS = ("objective", "measured", "lower", "upper", "margin")
 
 
 def write_junit(promises: Sequence[Promise], path: Path) -> None:
-    """Write the promises as one test suite."""
-    broken = [promise for promise in promises if promise.outcome is not Outcome.PASS]
-    suite = ET.Element("testsuite", name="seatrial", tests=str(len(promises)), failures=str(len(broken)), errors="0")
-    for promise in promises:
-        place = _clean(f"seatrial.{promise.scenario}")
-        case = ET.SubElement(suite, "testcase", classname=place, name=_clean(promise.promise))
-        if promise.outcome is not Outcome.PASS:
-            failure = ET.SubElement(case, "failure", type=str(promise.outcome), message=_clean(promise.reason))
-            failure.text = _clean("\n".join(promise.proof))
-    root = ET.Element("testsuites")
-    root.append(suite)
+    """Write a suite for each scenario and target."""
+    root = ET.Element("testsuites", {"name": "seatrial", **_counts(promises)})
+    for scenario, target in dict.fromkeys((promise.scenario, promise.target) for promise in promises):
+        some = [promise for promise in promises if (promise.scenario, promise.target) == (scenario, target)]
+        suite = ET.SubElement(root, "testsuite", {"name": f"seatrial.{clean(scenario)}", **_counts(some)})
+        _properties(suite, {"scenario": scenario, "target": target})
+        for promise in some:
+            _case(suite, promise)
     ET.indent(root)
     path.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("?", text)
+def _case(suite: ET.Element, promise: Promise) -> None:
+    name = f"seatrial.{clean(promise.scenario)}"
+    case = ET.SubElement(suite, "testcase", classname=name, name=clean(promise.promise), time="0")
+    said = promise.as_json()
+    numbers = {key: str(said[key]) for key in _NUMBERS if said[key] is not None}
+    _properties(case, {"verdict": str(promise.outcome), **numbers, **({"unit": promise.unit} if promise.unit else {})})
+    if promise.outcome is not Outcome.PASS:
+        failure = ET.SubElement(case, "failure", type=str(promise.outcome), message=clean(promise.reason))
+        failure.text = clean("\n".join((promise.reason, *promise.proof)))
+
+
+def _properties(parent: ET.Element, values: dict[str, str]) -> None:
+    properties = ET.SubElement(parent, "properties")
+    for name, value in values.items():
+        ET.SubElement(properties, "property", name=name, value=clean(value))
+
+
+def _counts(promises: Sequence[Promise]) -> dict[str, str]:
+    failures = sum(promise.outcome is not Outcome.PASS for promise in promises)
+    return {"tests": str(len(promises)), "failures": str(failures), "errors": "0", "skipped": "0", "time": "0"}

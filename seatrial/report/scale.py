@@ -44,10 +44,10 @@ def nice_step(least: float) -> float:
 
 def nice_seconds(least: float) -> float:
     """The same for time: above a minute, steps that divide minutes, hours and days."""
-    steps = (60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
     if least <= 20:
         return nice_step(least)
-    return 30.0 if least <= 30 else float(next((step for step in steps if step >= least), 86400 * math.ceil(least / 86400)))
+    steps = (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0)
+    return next((step for step in steps if step >= least), 86400.0 * math.ceil(least / 86400))
 
 
 def ticks(low: float, high: float, step: float) -> list[float]:

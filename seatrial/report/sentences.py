@@ -8,7 +8,7 @@ from seatrial.report import units
 from seatrial.verdict import Outcome, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from seatrial.verdict import Promise
 
@@ -16,9 +16,9 @@ _ORDER = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
 _WORDS = {Outcome.FAIL: "broken", Outcome.INCONCLUSIVE: "not shown either way", Outcome.PASS: "kept"}
 
 
-def sorted_by_severity(promises: Iterable[Promise]) -> list[Promise]:
-    """FAIL, then INCONCLUSIVE, then PASS; otherwise as they stood."""
-    return sorted(promises, key=lambda promise: _ORDER[promise.outcome])
+def severity(promise: Promise) -> int:
+    """A key to sort by: FAIL, then INCONCLUSIVE, then PASS."""
+    return _ORDER[promise.outcome]
 
 
 def tally(promises: Sequence[Promise]) -> str:
@@ -35,9 +35,9 @@ def why(promises: Sequence[Promise], *, several: bool = False) -> str:
     if outcome is Outcome.PASS:
         return _kept(promises, several=several)
     first = next(promise for promise in promises if promise.outcome is outcome)
-    others = sum(promise.outcome is not Outcome.PASS for promise in promises) - 1
+    others = [promise for promise in promises if promise.outcome is not Outcome.PASS and promise is not first]
     name = f"{first.scenario}, {first.promise}" if several else first.promise
-    more = f" {_number(others, 'other promise was', 'other promises were')} not kept, or not shown to be." if others else ""
+    more = f" Besides: {tally(others)}." if others else ""
     return f"{name[0].upper()}{name[1:]}: {first.reason.rstrip('.')}.{more}"
 
 

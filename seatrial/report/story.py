@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from seatrial.samples import Sample
     from seatrial.timeline import Event, Timeline
 
+    Outages = Mapping[str, Sequence[Outage]]
+
+EDGE_S = 0.125
+_ENDS = ("gave-up", "interrupted", "after-end", "stopped")  # until one of them the checks know what was observed
 SEPARATE = 6  # endpoints of the load that get a lane each; more share one
 _MOMENTS = {
     "recovered": ("good", "all clients are served (live view)"),
@@ -32,12 +36,13 @@ _MOMENTS = {
 }
 
 
-def story(timeline: Timeline, axis: Axis) -> list[Lane]:
-    """All lanes of a run, without those that have nothing to tell."""
-    found = client_outages(timeline)
+def story(timeline: Timeline, axis: Axis, found: Outages) -> list[Lane]:
+    """All lanes of a run, without those that have nothing to tell. `found` are its `client_outages`."""
     rows = [_windows(timeline, axis), _fault(timeline, axis), _effect(timeline, axis)]
-    rows += [_client(stream, samples, found.get(stream, []), axis) for stream, samples in _streams(timeline).items()]
-    rows += [_slow(timeline), _healed(timeline), _recovered(timeline), _data(timeline, axis)]
+    rows += [
+        _client(stream, samples, found.get(stream, []), axis) for stream, samples in _streams(timeline, found).items()
+    ]
+    rows += [_slow(timeline, found), _healed(timeline), _recovered(timeline), _data(timeline, axis)]
     return [lane for lane in rows if lane.marks or lane.name.split("/")[0] in ("probe", "load", "ledger")]
 
 
@@ -49,22 +54,22 @@ def shades(timeline: Timeline, axis: Axis) -> list[Shade]:
 
 
 def client_outages(timeline: Timeline) -> dict[str, list[Outage]]:
-    """The outages of each stream, as the verdict on recovery counts them; without a fault all there are."""
-    if struck_s(timeline) is not None:
+    """The outages of each stream, as the verdict on recovery counts them; of a run without a fault or end all."""
+    if struck_s(timeline) is not None and any(timeline.first(kind) for kind in _ENDS):
         return outages_by_stream(timeline)
     streams = timeline.streams.items()
     found = {stream: model.outages(samples, model.baseline(samples)) for stream, samples in streams if samples}
     return {stream: outages for stream, outages in found.items() if outages}
 
 
-def _streams(timeline: Timeline) -> Mapping[str, Sequence[Sample]]:
+def _streams(timeline: Timeline, found: Outages) -> Mapping[str, Sequence[Sample]]:
     """Probe, load, ledger, in this order."""
     order = ("probe/", "load/", "ledger/")
     known = {s: samples for kind in order for s, samples in timeline.streams.items() if s.startswith(kind)}
     endpoints = [stream for stream in known if stream.startswith("load/")]
     if len(endpoints) <= SEPARATE:
         return known
-    quiet = set(endpoints) - set(client_outages(timeline))
+    quiet = set(endpoints) - set(found)
     return {stream: samples for stream, samples in known.items() if stream not in quiet}
 
 
@@ -78,11 +83,11 @@ def _windows(timeline: Timeline, axis: Axis) -> Lane:
 
 
 def _fault(timeline: Timeline, axis: Axis) -> Lane:
-    """From each blow until the healing that took it back while clients were watching; a blow that stays is a moment."""
+    """From each blow until the healing that let the deployment recover; where it had to do so by itself, a moment."""
     blows = timeline.all("effect") or timeline.all("injecting")
-    healed = timeline.time_of("healed")
-    watched = timeline.time_of("stopped") or axis.end_s
-    return Lane("fault", tuple(_blow(event, healed if healed and healed < watched else None, axis) for event in blows))
+    recovered = timeline.time_of("recovered") or timeline.time_of("gave-up") or axis.end_s
+    healings = [event.at_s for event in timeline.all("healed") if event.at_s <= recovered]
+    return Lane("fault", tuple(_blow(event, max(healings, default=None), axis) for event in blows))
 
 
 def _blow(event: Event, healed_s: float | None, axis: Axis) -> Mark:
@@ -106,8 +111,10 @@ def _effect(timeline: Timeline, axis: Axis) -> Lane:
 
 
 def _client(stream: str, samples: Sequence[Sample], outages: Iterable[Outage], axis: Axis) -> Lane:
-    last = samples[-1].end_s
-    return Lane(stream, tuple(mark for outage in outages for mark in _down(outage, last, axis)))
+    first, last = samples[0].intended_s, samples[-1].end_s
+    told = f"{stream}: sampled from {axis.told(first)} to {axis.told(last)}"
+    served = Mark(first, last, "served", title=told, where="none", shape="line")
+    return Lane(stream, (served, *(mark for outage in outages for mark in _down(outage, last, axis))))
 
 
 def _down(outage: Outage, last_s: float, axis: Axis) -> Iterable[Mark]:
@@ -121,19 +128,32 @@ def _down(outage: Outage, last_s: float, axis: Axis) -> Iterable[Mark]:
     told = f"{label}; from {axis.told(start)} to {axis.told(until) if ended else 'the end'}; {outage.failed} failed"
     yield Mark(outage.onset.lower_s, start, "maybe", where="none")
     yield Mark(sure, until, "maybe", where="none")
-    yield Mark(start, sure, "down", label, told)
+    yield Mark(start, sure, "down", where="none")
+    yield Mark(outage.onset.lower_s, until, "whole", label, told)
 
 
-def _slow(timeline: Timeline) -> Lane:
+def _slow(timeline: Timeline, found: Outages) -> Lane:
     """Brownout: the load was answered, but more than 5 % of it slower than the objective, or not at all."""
     limit = (timeline.run.get("objectives") or {}).get("p95_s")
     load = [sample for stream, samples in timeline.streams.items() if stream.startswith("load/") for sample in samples]
-    spans = model.brownouts(load, float(limit)) if limit else []
+    spans = [(span.lower_s, span.upper_s) for span in model.brownouts(load, float(limit))] if limit else []
+    for stream, outages in found.items():
+        if stream.startswith("load/"):
+            spans = _outside(spans, outages)
     marks = []
-    for span in spans:
-        words = units.seconds(span.upper_s - span.lower_s)
-        marks.append(Mark(span.lower_s, span.upper_s, "slow", words, f"brownout of the load for {words}"))
+    for start, end in spans:
+        words = units.seconds(end - start)
+        marks.append(Mark(start, end, "slow", words, f"brownout of the load for {words}"))
     return Lane("brownout (load)", tuple(marks))
+
+
+def _outside(spans: list[tuple[float, float]], outages: Iterable[Outage]) -> list[tuple[float, float]]:
+    """What of the spans is not down; a rest that is shorter than half a bin is the outage's own edge."""
+    for outage in outages:
+        start, end = outage.onset.lower_s, outage.end.upper_s
+        pieces = [(low, min(high, start)) for low, high in spans] + [(max(low, end), high) for low, high in spans]
+        spans = sorted({(low, high) for low, high in pieces if high - low > EDGE_S})
+    return spans
 
 
 def _healed(timeline: Timeline) -> Lane:

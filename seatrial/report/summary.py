@@ -1,99 +1,92 @@
-"""What the terminal and other programs are told: the table of promises, and the JSON contract."""
+"""A verdict for a terminal, and as the JSON that programs read."""
 
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seatrial.verdict import Outcome, Promise, worst
+from seatrial.report import units
+from seatrial.report.sentences import tally
+from seatrial.report.text import clean
+from seatrial.verdict import Outcome, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-WIDTH = 118
+    from seatrial.verdict import Promise
+
+NARROWEST, WIDEST = 80, 120
+NAME = 12  # the narrowest column of names
+GAP = 2
+_COLOURS = {Outcome.PASS: "32", Outcome.FAIL: "1;31", Outcome.INCONCLUSIVE: "1;33"}
 _HEAD = ("promise", "objective", "measured", "margin", "verdict")
-_COLOURS = {Outcome.PASS: "32", Outcome.FAIL: "31", Outcome.INCONCLUSIVE: "33"}
 
 
-def table(promises: Sequence[Promise], *, colour: bool = False) -> str:
-    """All promises by scenario, a reason below each that was not shown to be kept, and the verdict at the end."""
-    rows = [_cells(promise) for promise in promises]
-    widths = [max(len(row[column]) for row in [_HEAD, *rows]) for column in range(len(_HEAD))]
-    lines = [_line(_HEAD, widths), _line(tuple("-" * width for width in widths), widths)]
-    scenario = ""
-    for promise, row in zip(promises, rows, strict=True):
-        if promise.scenario != scenario:
-            scenario = promise.scenario
-            lines += [*([""] if len(lines) > 2 else []), f"{scenario} on {promise.target}"]  # noqa: PLR2004 - the head
-        lines.append(_line(row, widths, promise.outcome if colour else None))
-        lines += _reason(promise)
+def table(promises: Sequence[Promise], width: int = 100, *, colour: bool = False) -> str:
+    """The promises by scenario, the reasons of those that were not kept below them, the overall verdict last."""
+    layout = _layout(promises, min(max(width, NARROWEST), WIDEST))
+    lines = list(_line(_HEAD, layout))
+    for scenario, target in dict.fromkeys((promise.scenario, promise.target) for promise in promises):
+        lines += ["", *_wrapped(f"{clean(scenario)} on {clean(target)}", layout.width, "")]
+        for promise in promises:
+            if (promise.scenario, promise.target) == (scenario, target):
+                lines += _rows(promise, layout, colour=colour)
     outcome = worst(promise.outcome for promise in promises)
-    return "\n".join([*lines, "", f"verdict: {_painted(str(outcome), outcome if colour else None)}"])
+    return "\n".join([*lines, "", f"{_painted(outcome, colour=colour)}  {tally(promises)}"])
 
 
-def document(promises: Sequence[Promise], runs: Sequence[str], report: str) -> dict[str, Any]:
-    """The JSON of `verify`, `run`, `drill` and `judge`."""
-    return {
-        "verdict": str(worst(promise.outcome for promise in promises)),
-        "promises": [promise.as_json() for promise in promises],
-        "runs": list(runs),
-        "report": report,
-    }
+def document(promises: Sequence[Promise], runs: Iterable[str], report: str) -> dict[str, Any]:
+    """The JSON of `verify`, `run` and `judge`: verdict, promises, folders of the runs, the report's path."""
+    outcome = worst(promise.outcome for promise in promises)
+    listed = [promise.as_json() for promise in promises]
+    return {"verdict": str(outcome), "promises": listed, "runs": list(runs), "report": report}
 
 
-def quantity(value: float | None, unit: str) -> str:
-    """A number with its unit, as people write it: `1.23 s`, `0.8 %`, `45 min`, `-` if there is none."""
-    if value is None:
-        return "-"
-    if unit == "ratio":
-        return f"{100 * value:.2f} %"
-    if unit == "s":
-        return _seconds(value)
-    return f"{value:g}"
+@dataclass(frozen=True)
+class _Layout:
+    """The width of the terminal and of each column but the last, and whether margins have room for their share."""
+
+    width: int
+    columns: tuple[int, ...]
+    share: bool
 
 
-def measured(promise: Promise) -> str:
-    """The measured value with its interval: `0.38 s [0.34, 0.43]`; `> 5.10 s` where no end was seen."""
-    if promise.measured is None:
-        return f"> {quantity(promise.lower, promise.unit)}" if promise.lower is not None else "-"
-    value = quantity(promise.measured, promise.unit)
-    if promise.lower is None or promise.lower == promise.upper:
-        return value
-    return f"{value} [{_bound(promise.lower, promise.unit)}, {_bound(promise.upper, promise.unit)}]"
+def _layout(promises: Sequence[Promise], width: int) -> _Layout:
+    """As wide as the contents. Where that is too wide margins lose their share, then names go over several lines."""
+    verdict = max([len(_HEAD[4]), *(len(promise.outcome) for promise in promises)])
+    for share in (True, False):
+        rows = [_HEAD[:4], *(_cells(promise, share=share) for promise in promises)]
+        name, *numbers = (max(len(row[place]) for row in rows) for place in range(4))
+        room = width - sum(numbers) - verdict - 4 * GAP
+        if name <= room:
+            break
+    return _Layout(width, (max(min(name, room), NAME), *numbers), share)
 
 
-def _bound(value: float | None, unit: str) -> str:
-    if value is None:
-        return "?"
-    return f"{100 * value:.2f}" if unit == "ratio" else f"{value:.3f}" if value < 1 else f"{value:.2f}"
+def _rows(promise: Promise, layout: _Layout, *, colour: bool) -> Iterable[str]:
+    yield from _line((*_cells(promise, share=layout.share), _painted(promise.outcome, colour=colour)), layout)
+    if promise.outcome is not Outcome.PASS:
+        yield from _wrapped(clean(promise.reason), layout.width, "    ")
 
 
-def _seconds(value: float) -> str:
-    size = abs(value)
-    if size >= 3600 and value % 3600 == 0:  # noqa: PLR2004 - seconds of an hour
-        return f"{value / 3600:g} h"
-    if size >= 120:  # noqa: PLR2004 - from here on minutes read better
-        return f"{value / 60:.1f} min".replace(".0 min", " min")
-    return f"{value:.3f} s" if size < 1 else f"{value:.2f} s"
+def _cells(promise: Promise, *, share: bool) -> tuple[str, str, str, str]:
+    numbers = units.objective(promise), units.measured(promise), units.margin(promise, share=share)
+    return f"  {clean(promise.promise)}", *numbers
 
 
-def _cells(promise: Promise) -> tuple[str, ...]:
-    margin = quantity(promise.margin, promise.unit) if promise.objective is not None else ""
-    objective = quantity(promise.objective, promise.unit) if promise.objective is not None else ""
-    value = measured(promise)
-    return (f"  {promise.promise}", objective, "" if value == "-" and not objective else value, margin, str(promise.outcome))
+def _line(cells: Sequence[str], layout: _Layout) -> Iterable[str]:
+    """The name to the left, numbers to the right, the verdict (which may carry colours) last."""
+    name, *numbers, verdict = cells
+    first, *more = _wrapped(name.strip(), layout.columns[0], name[: len(name) - len(name.lstrip())])
+    shown = [number.rjust(wide) for number, wide in zip(numbers, layout.columns[1:], strict=True)]
+    yield (" " * GAP).join([first.ljust(layout.columns[0]), *shown, verdict])
+    yield from more
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], outcome: Outcome | None = None) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-    return "  ".join([*padded[:-1], _painted(cells[-1], outcome)]).rstrip()
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
-def _painted(text: str, outcome: Outcome | None) -> str:
-    return f"\x1b[1;{_COLOURS[outcome]}m{text}\x1b[0m" if outcome else text
-
-
-def _reason(promise: Promise) -> list[str]:
-    if promise.outcome is Outcome.PASS:
-        return []
-    return textwrap.wrap(promise.reason, WIDTH, initial_indent="      ", subsequent_indent="      ")
+def _painted(outcome: Outcome, *, colour: bool) -> str:
+    return f"\x1b[{_COLOURS[outcome]}m{outcome}\x1b[0m" if colour else str(outcome)

@@ -36,18 +36,22 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
     return element("path", d=f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}", class_=class_)
 
 
-def rectangle(x1: float, y1: float, x2: float, y2: float, class_: str, title: str = "") -> str:
+def rectangle(x1: float, y1: float, x2: float, y2: float, class_: str, *, title: str = "") -> str:
     """A rectangle from corner to corner, with a tooltip."""
-    tip = element("title", escape(title)) if title else ""
-    return element("rect", tip, x=x1, y=y1, width=max(x2 - x1, 0.0), height=max(y2 - y1, 0.0), class_=class_)
+    return element("rect", tooltip(title), x=x1, y=y1, width=max(x2 - x1, 0.0), height=max(y2 - y1, 0.0), class_=class_)
 
 
-def figure(identity: str, width: float, height: float, title: str, description: str, parts: Iterable[str]) -> Markup:
+def tooltip(title: str) -> str:
+    """What is shown beside the pointer; nothing for an empty title."""
+    return element("title", escape(title)) if title else ""
+
+
+def figure(identity: str, size: tuple[float, float], title: str, description: str, parts: Iterable[str]) -> Markup:
     """A whole picture that a screen reader can tell: a title and a description, then the parts."""
     names = f"{identity}-title {identity}-description"
     told = element("title", escape(title), id=f"{identity}-title")
     told += element("desc", escape(description), id=f"{identity}-description")
-    box = f"0 0 {number(width)} {number(height)}"
+    box = f"0 0 {number(size[0])} {number(size[1])}"
     return Markup(element("svg", told + "".join(parts), viewBox=box, role="img", aria_labelledby=names))  # noqa: S704 - every text in it went through `escape`
 
 

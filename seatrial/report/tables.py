@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seatrial.samples import Sample
     from seatrial.timeline import Timeline
 
+_KINDS = ("load", "probe", "ledger")
 SHOWN = 20  # ids of writes; all of them stand in readback.csv
 DERIVED = ("report.html", "verdict.json", "junit.xml")  # made from the raw files, and made again by judge and report
 
@@ -55,9 +56,15 @@ def percentiles(timeline: Timeline, axis: Axis) -> list[WindowTable]:
     tables = []
     for name, window in shown_windows(timeline, axis).items():
         inside = {stream: window.of(samples) for stream, samples in timeline.streams.items()}
-        rows = tuple(_percentiles(stream, samples) for stream, samples in inside.items() if samples)
+        rows = tuple(_percentiles(stream, samples) for stream, samples in sorted(inside.items(), key=_order) if samples)
         tables.append(WindowTable(name, window, rows))
     return tables
+
+
+def _order(item: tuple[str, object]) -> tuple[int, str]:
+    """The load first, which is what the SLO is judged on."""
+    kind = item[0].split("/")[0]
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), item[0]
 
 
 def _percentiles(stream: str, samples: Sequence[Sample]) -> Percentiles:
@@ -117,9 +124,7 @@ def ledger(timeline: Timeline, axis: Axis) -> Ledger | None:
         for sample in found.lost[:SHOWN]
     )
     ways = tuple(_way(timeline, stream) for stream in streams)
-    return Ledger(
-        ways, lost, len(found.lost), found.wrong, found.phantom, found.unreadable, bool(timeline.read_back)
-    )
+    return Ledger(ways, lost, len(found.lost), found.wrong, found.phantom, found.unreadable, bool(timeline.read_back))
 
 
 def _way(timeline: Timeline, stream: str) -> Way:

@@ -28,3 +28,8 @@ def shortened(text: str, limit: int) -> str:
         return text
     head = (limit - 1) * 2 // 3
     return f"{text[:head]}\u2026{text[len(text) - (limit - 1 - head) :]}"
+
+
+def truncated(text: str, limit: int) -> str:
+    """The text, with an ellipsis at its end if it has more than so many characters."""
+    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "\u2026"

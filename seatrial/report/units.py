@@ -64,6 +64,8 @@ def objective(promise: Promise) -> str:
     """`<= 1 h`, `< 5 %`; shares and percentiles must stay below, times may reach it."""
     if promise.objective is None:
         return NOTHING
+    if promise.unit == "count" and not promise.objective:
+        return "0"
     sign = "<" if promise.unit == "ratio" or promise.promise.startswith("p95") else "<="
     return f"{sign} {quantity(promise.objective, promise.unit)}"
 
@@ -84,12 +86,18 @@ def measured(promise: Promise) -> str:
     return f"{shown} {name if promise.unit in ('s', 'ratio') else ''} [{low}, {high}]".replace("  ", " ")
 
 
-def margin(promise: Promise) -> str:
-    """What is left of the objective, in its unit and in per cent of it; negative if it is broken."""
-    if promise.margin is None or promise.measured is None or promise.objective is None:
+def margin(promise: Promise, *, share: bool = True) -> str:
+    """What is left of the objective, in its unit and as its share in per cent; negative if it is broken."""
+    if promise.objective is None:
         return NOTHING
+    if promise.measured is None or promise.margin is None:
+        over = promise.lower is not None and promise.lower > promise.objective
+        return f"< {quantity(promise.objective - (promise.lower or 0.0), promise.unit)}" if over else NOTHING
     left = quantity(promise.margin, promise.unit)
-    return f"{left} ({100 * promise.margin / promise.objective:.0f} %)" if promise.objective else left
+    if not share or not promise.objective:
+        return left
+    part = 100 * promise.margin / promise.objective
+    return f"{left} (> 99 %)" if 99 < part < 100 else f"{left} ({part:.0f} %)"
 
 
 def _unbounded(promise: Promise) -> str:
@@ -109,6 +117,8 @@ def _decimals(value: float | None, lower: float | None, upper: float | None) -> 
     """Three significant digits of the value; more where the bounds would look equal."""
     largest = max(abs(number) for number in (value, lower, upper) if number is not None)
     decimals = min(max(2 - math.floor(math.log10(largest)), 0), 2) if largest else 0
-    while decimals < 3 and None not in (lower, upper) and lower != upper and f"{lower:.{decimals}f}" == f"{upper:.{decimals}f}":
+    if lower is None or upper is None or lower == upper:
+        return decimals
+    while decimals < 3 and f"{lower:.{decimals}f}" == f"{upper:.{decimals}f}":
         decimals += 1
     return decimals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -12,15 +12,16 @@ from seatrial.masking import Masker
 from seatrial.report import charts, tables
 from seatrial.report.axis import axis_of
 from seatrial.report.lanes import lanes
-from seatrial.report.sentences import sorted_by_severity, why
+from seatrial.report.plot import Frame
+from seatrial.report.sentences import severity, why
 from seatrial.report.story import client_outages, shades, story
 from seatrial.verdict import Outcome, Promise, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from seatrial.report.axis import Axis
-    from seatrial.report.plot import Shade
+    from seatrial.report.story import Outages
     from seatrial.samples import Sample
     from seatrial.timeline import Event, Timeline
 
@@ -34,7 +35,7 @@ class Picture:
 
     caption: str
     svg: Markup
-    key: str  # which legend stands under it: lanes, latency or throughput
+    key: str  # which legend stands under it: "lanes", "latency", "throughput"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class RunView:
     generator: str
     files: tuple[tables.RawFile, ...]
 
+    @property
+    def rows(self) -> list[tuple[Promise, str]]:
+        """The promises, each with the anchor of this run."""
+        return [(promise, self.identity) for promise in self.promises]
+
     def all(self, *kinds: str) -> list[Event]:
         """The events of these kinds, in order."""
         return [event for event in self.events if event.kind in kinds]
@@ -74,7 +80,7 @@ def view_of(timeline: Timeline, verdict: Verdict, identity: str) -> RunView:
         folder=timeline.folder.resolve().name,
         outcome=verdict.outcome,
         why=why(verdict.promises),
-        promises=tuple(sorted_by_severity(verdict.promises)),
+        promises=tuple(sorted(verdict.promises, key=severity)),
         began=axis.clock(timeline.events[0].at_s) if timeline.events else "",
         axis=axis,
         pictures=tuple(_pictures(timeline, axis, identity)),
@@ -87,33 +93,36 @@ def view_of(timeline: Timeline, verdict: Verdict, identity: str) -> RunView:
 
 
 def _pictures(timeline: Timeline, axis: Axis, identity: str) -> list[Picture]:
-    shaded, rows = shades(timeline, axis), story(timeline, axis)
+    down = client_outages(timeline)
+    rows, frame = (
+        story(timeline, axis, down),
+        Frame(f"{identity}-lanes", "Timeline of the run", axis, shades(timeline, axis)),
+    )
     told = "; ".join(f"{lane.name}: {', '.join(m.label for m in lane.marks if m.label)}" for lane in rows if lane.marks)
-    found = [Picture("Timeline", lanes(f"{identity}-lanes", "Timeline of the run", rows, axis, shaded, told), "lanes")]
-    if close := _close(timeline, axis):
-        clients = [lane for lane in rows if lane.name not in ("window", "data verified")]
-        picture = lanes(f"{identity}-close", "The same, around the fault", clients, close, shaded, told)
-        found.append(Picture("The same, around the fault", picture, "lanes"))
+    found = [Picture("Timeline", lanes(frame, rows, told), "lanes")]
+    if close := _close(timeline, axis, down):
+        near = [lane for lane in rows if lane.name != "window" and lane.touches(close.start_s, close.end_s)]
+        nearer = replace(frame, identity=f"{identity}-close", title="The same, around the fault", axis=close)
+        found.append(Picture(nearer.title, lanes(nearer, near, told), "lanes"))
+    limit = (timeline.run.get("objectives") or {}).get("p95_s")
     return found + [
         picture
         for kind, name in GROUPS
         if (samples := _of(timeline, kind))
-        for picture in _charts(kind, name, samples, timeline, axis, shaded, identity)
+        for picture in _charts(replace(frame, identity=f"{identity}-{kind}"), name, samples, limit)
     ]
 
 
-def _charts(
-    kind: str, name: str, samples: list[Sample], timeline: Timeline, axis: Axis, shaded: Sequence[Shade], identity: str
-) -> list[Picture]:
-    limit = (timeline.run.get("objectives") or {}).get("p95_s") if kind == "load" else None
-    height = 178.0 if kind == "load" else 112.0
-    title = f"{name}: latency of all {len(samples):,} requests".replace(",", " ")
-    identities = f"{identity}-{kind}-latency", f"{identity}-{kind}-rate"
-    found = [Picture(title, charts.latency(identities[0], title, samples, axis, shaded, limit, height), "latency")]
-    if kind == "load":
-        title = f"{name}: requests per second"
-        found.append(Picture(title, charts.throughput(identities[1], title, samples, axis, shaded), "throughput"))
-    return found
+def _charts(frame: Frame, name: str, samples: list[Sample], limit_s: float | None) -> Iterable[Picture]:
+    """Latency, and of the load (which alone is held against an objective) also the rate."""
+    load = name == GROUPS[0][1]
+    count = f"{len(samples):,}".replace(",", " ")
+    frame = replace(frame, title=f"{name}: latency of all {count} requests")
+    picture = charts.latency(frame, samples, limit_s if load else None, 178.0 if load else 112.0)
+    yield Picture(frame.title, picture, "latency")
+    if load:
+        frame = replace(frame, identity=f"{frame.identity}-rate", title=f"{name}: requests per second")
+        yield Picture(frame.title, charts.throughput(frame, samples), "throughput")
 
 
 def _of(timeline: Timeline, kind: str) -> list[Sample]:
@@ -121,14 +130,16 @@ def _of(timeline: Timeline, kind: str) -> list[Sample]:
     return [sample for stream, samples in streams if stream.startswith(f"{kind}/") for sample in samples]
 
 
-def _close(timeline: Timeline, axis: Axis) -> Axis | None:
+def _close(timeline: Timeline, axis: Axis, down: Outages) -> Axis | None:
     """The axis around the fault and its outages, if they are too short to be seen well on the whole one."""
     struck = timeline.first("effect")
     if struck is None:
         return None
     start = float(struck.data["struck_s"])
-    found = [outage for outages in client_outages(timeline).values() for outage in outages]
-    ends = [outage.end.upper_s for outage in found] or [start]
+    found = [outage for outages in down.values() for outage in outages]
+    if not found:
+        return None
+    ends = [outage.end.upper_s for outage in found]
     end = max([float(struck.data["seen_s"]), *ends])
     length = max(end - start, 0.2)
     if length > CLOSE * axis.length_s:
@@ -144,6 +155,6 @@ def _generator(timeline: Timeline) -> str:
     cpu, lag = max(row.cpu for row in rows), max(row.lag_p99_s for row in rows)
     unsent = sum(row.unsent for row in rows)
     return (
-        f"The load generator used at most {cpu:.0%} of its core, sent at most {1000 * lag:.1f} ms late"
+        f"The load generator used at most {100 * cpu:.0f} % of its core, sent at most {1000 * lag:.1f} ms late"
         f" (p99 of a second) and could not send {unsent} requests."
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import TargetError
-from seatrial.load.health import HEALTH_FILE
 from seatrial.ledger import PRESENT, ReadBack
+from seatrial.load.health import HEALTH_FILE
 from seatrial.roles import Effect, LinkShape, UndoStep
 from seatrial.samples import OK, Sample, SampleWriter
 

@@ -1,0 +1,141 @@
+"""Outages as intervals: the truth is inside, whatever way the service was down; what was no outage is none."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seatrial import outages as model
+from seatrial.samples import OK, Sample
+
+PERIOD_S, LATENCY_S, TIMEOUT_S = 0.02, 0.004, 2.0
+MODES = ("refused", "reset", "http_503", "hang")
+
+
+def ask(at_s, down_s, up_s, mode, latency_s):
+    """What a client sees that asks at this moment: (end, outcome)."""
+    if at_s >= up_s or at_s + latency_s <= down_s:
+        return at_s + latency_s, OK
+    if mode == "hang":
+        answered = up_s + latency_s
+        return (answered, OK) if answered - at_s < TIMEOUT_S else (at_s + TIMEOUT_S, "timeout")
+    if at_s < down_s:  # in flight when it went down
+        return down_s, "reset"
+    return at_s + 0.001, mode
+
+
+def clients(down_s, up_s, mode, *, until_s=10.0, phase_s=0.0, period_s=PERIOD_S, seed=0):
+    """The samples of one stream of a service that is down from `down_s` until `up_s`."""
+    chance = random.Random(seed)
+    samples = []
+    for number in range(int(until_s / period_s)):
+        at_s = phase_s + number * period_s
+        end_s, outcome = ask(at_s, down_s, up_s, mode, LATENCY_S * chance.uniform(0.5, 1.5))
+        samples.append(Sample("probe/new", at_s, at_s, end_s, outcome))
+    return samples
+
+
+def refused_where(down):
+    """A healthy stream in which requests are refused where `down` says so."""
+    healthy = clients(99, 99, "refused")
+    return [Sample("s", s.start_s, s.start_s, s.start_s, "refused") if down(s.start_s) else s for s in healthy]
+
+
+def found_in(samples, before_s=2.0):
+    return model.outages(samples, model.baseline([sample for sample in samples if sample.end_s < before_s]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    mode=st.sampled_from(MODES),
+    down_s=st.floats(2.5, 3.5),
+    length_s=st.floats(0.3, 5.0),
+    phase_s=st.floats(0, PERIOD_S),
+    seed=st.integers(0, 999),
+)
+def test_the_truth_is_inside_the_interval_however_the_service_was_down(mode, down_s, length_s, phase_s, seed):
+    """One outage, its onset, its end and its length inside their bounds, at most two periods and two answers apart."""
+    (outage,) = found_in(clients(down_s, down_s + length_s, mode, phase_s=phase_s, seed=seed))
+    assert outage.onset.lower_s <= down_s <= outage.onset.upper_s
+    assert outage.end.lower_s <= down_s + length_s <= outage.end.upper_s
+    assert outage.duration.lower_s <= length_s <= outage.duration.upper_s
+    assert outage.duration.upper_s - outage.duration.lower_s <= 2 * PERIOD_S + 3 * LATENCY_S + 1e-9
+
+
+@given(st.floats(0.02, 1.5), st.integers(0, 99))
+def test_an_evenly_slow_service_is_not_down(latency_s, seed):
+    """Answers keep coming at the rate of the requests: slow from the start is a brownout, never an outage."""
+    chance = random.Random(seed)
+    starts = [number * PERIOD_S for number in range(400)]
+    samples = [Sample("s", start, start, start + latency_s * chance.uniform(0.95, 1.05), OK) for start in starts]
+    assert found_in(samples, before_s=4.0) == []
+
+
+def test_a_healthy_stream_has_no_outage():
+    """Nothing failed, nothing hung."""
+    assert found_in(clients(99, 99, "refused")) == []
+
+
+def test_a_service_that_accepts_and_never_answers_is_down_for_good():
+    """No answer until the end of the data: no upper bound is claimed."""
+    (outage,) = found_in(clients(3.0, math.inf, "hang", until_s=6.0))
+    assert outage.end.upper_s == model.NEVER
+    assert outage.onset.lower_s <= 3.0 <= outage.onset.upper_s
+    assert outage.end.lower_s >= 5.9
+
+
+def test_one_lucky_answer_is_no_recovery():
+    """Refused from 3 to 4 and from 4.1 to 5, five answers between: flapping, one outage from 3 to 5."""
+    samples = refused_where(lambda at_s: 3 <= at_s < 4 or 4.1 <= at_s < 5)
+    (outage,) = found_in(samples)
+    assert outage.flaps == 1
+    assert outage.duration.lower_s <= 2.0 <= outage.duration.upper_s
+
+
+def test_a_stable_run_between_them_makes_two_outages():
+    """Refused from 3 to 4 and from 5 to 6: two outages of a second each."""
+    samples = refused_where(lambda at_s: 3 <= at_s < 4 or 5 <= at_s < 6)
+    first, second = found_in(samples)
+    assert first.end.upper_s < 4.1 < 4.9 < second.onset.lower_s
+
+
+def test_a_failure_shortly_before_the_end_is_not_recovered():
+    """Fewer than five answers after the last failure show no recovery."""
+    samples = clients(9.9, 9.93, "refused")
+    (outage,) = found_in(samples)
+    assert outage.end.upper_s == model.NEVER
+
+
+def test_requests_without_an_outcome_yet_are_neither_failed_nor_answered():
+    """Cut in the middle of a hang: the pending requests show the silence, and no failure is counted."""
+    (outage,) = found_in(model.cut(clients(3.0, 8.0, "hang"), 4.5))
+    assert (outage.failed, outage.end.upper_s) == (0, model.NEVER)
+    assert found_in(model.cut(clients(99, 99, "hang"), 4.501)) == []
+
+
+def test_streams_are_back_when_the_last_is():
+    """From the first onset to the last end."""
+    early, late = found_in(clients(3.0, 4.0, "refused")), found_in(clients(3.5, 6.0, "refused"))
+    combined = model.combine({"a": early, "b": late})
+    assert combined.duration.lower_s <= 3.0 <= combined.duration.upper_s
+
+
+def test_a_sampler_that_paused_is_noticed():
+    """Nothing was sent for 0.6 s; at 50 Hz that is a gap, a late sample or two are none."""
+    samples = [s for s in clients(99, 99, "refused") if not 5.0 < s.start_s < 5.6]
+    (gap,) = model.sampling_gaps(samples, 50)
+    assert gap.upper_s - gap.lower_s == pytest.approx(0.6, abs=0.05)
+    assert model.sampling_gaps([s for s in samples if s.start_s < 5 and round(s.start_s * 50) % 7], 50) == []
+
+
+def test_brownouts_are_slow_or_partly_failing_and_not_down():
+    """Slow between 3 and 4: a brownout there; refused between 6 and 7: an outage, and no brownout inside it."""
+    slow = [Sample("s", s.start_s, s.start_s, s.start_s + 1.5, OK) if 3 <= s.start_s < 4 else s
+            for s in clients(6.0, 7.0, "refused")]  # fmt: skip
+    (first,) = [b for b in model.brownouts(slow, 1.0) if b.upper_s < 5.5]
+    assert (first.lower_s, first.upper_s) == pytest.approx((3.0, 4.0))
+    assert not [b for b in model.brownouts(slow, 1.0) if b.lower_s >= 6.25 and b.upper_s <= 6.75]
