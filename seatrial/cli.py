@@ -156,7 +156,7 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _recover(_options: argparse.Namespace) -> int:
-    from seatrial.session import heal_abandoned
+    from seatrial.healing import heal_abandoned
 
     results = heal_abandoned()
     for result in results:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 
 class SystemClock:
@@ -16,8 +15,3 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
-
-
-def utc_stamp() -> str:
-    """The present moment as `20261123T051500Z`, for names of folders."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from seatrial.checks import judge
-from seatrial.clock import utc_stamp
+from seatrial.folders import new_folder
 from seatrial.report.html import write_report
 from seatrial.report.junit import write_junit
 from seatrial.report.summary import document
@@ -37,9 +37,8 @@ def run_document(folder: Path, verdict: Verdict) -> dict[str, Any]:
 
 
 def conclude_all(folders: Sequence[Path], reports: Path, target: str) -> Path:
-    """One report of several runs, with their verdict and JUnit, in a folder beside theirs; the path of the report."""
-    folder = reports / "runs" / f"{utc_stamp()}-verify-{target}"
-    folder.mkdir(parents=True)
+    """One report of several runs, with their verdict and JUnit, in a folder of its own; the path of the report."""
+    folder = new_folder(reports / "verify", target)
     judged = [(timeline, judge(timeline)) for timeline in map(load_timeline, folders)]
     promises = [promise for _, verdict in judged for promise in verdict.promises]
     write_report(judged, folder / REPORT)

@@ -50,6 +50,7 @@ class Parts:
     clock: Clock
     progress: Progress
     read_back: Callable[[list[Sample]], list[ReadBack]]
+    tidy: Callable[[], list[str]]  # removes what the ledger wrote past the application; says what it could not
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Trial:
         samples = self._stop_observers()
         self.heal()
         self._account(samples)
-        self._event("residue", items=list(self._parts.target.residue()))
+        self._event("residue", items=[*self._parts.target.residue(), *self._parts.tidy()])
         self._event("run-end")
         self._parts.recorder.close()
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__, engine, undo
-from seatrial.clock import SystemClock, utc_stamp
-from seatrial.errors import MissingCapability
+from seatrial.clock import SystemClock
+from seatrial.errors import MissingCapability, SeatrialError
+from seatrial.folders import new_folder
+from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
 from seatrial.observers import observers_for, sampler_config
 from seatrial.probe.readback import read_back
 from seatrial.roles import UndoStep
-from seatrial.targets import open_target, reattach
+from seatrial.targets import open_target
 from seatrial.timeline import Recorder
 
 if TYPE_CHECKING:
@@ -52,11 +54,6 @@ class Result:
     verdict: Verdict
 
 
-def heal_abandoned() -> list[undo.Recovered]:
-    """Carry out what killed runs left in their journals."""
-    return undo.recover(undo.state_folder(), lambda identity, step: reattach(identity).undo(step))
-
-
 class Session:
     """Use as a context manager: the target is up inside it and gone after it."""
 
@@ -86,7 +83,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         """Take down what was brought up. Idempotent."""
         for entry in self._undo.pending():
-            reattach(entry.target).undo(entry.step)
+            carry_out(entry.target, entry.step)
             self._undo.done(entry)
         self._undo.close()
 
@@ -126,12 +123,14 @@ class Session:
     def trial(self, scenario: Scenario) -> Iterator[tuple[engine.Trial, Path]]:
         """A trial of the scenario and its folder; it is ended (healed, audited) whatever happens inside."""
         scenario.check_against(self.settings)
-        folder = self._new_folder(scenario.name)
+        folder = new_folder(self._options.reports / "runs", f"{scenario.name}-{self.target.name}")
         nonce = secrets.token_hex(8)
         recorder = Recorder(folder, self._clock, self._masker)
         recorder.document("run.json", self._describe(scenario, nonce))
         recorder.event("run-begin", scenario=scenario.name, target=self.target.name, title=scenario.title)
         config = sampler_config(self.settings, self.target, folder, nonce)
+        steps = ledger_steps(self.settings.ledger, config.run)
+        entries = [self._undo.write(self.target.identity, step) for step in steps]
         parts = engine.Parts(
             target=self.target,
             observers=observers_for(self.settings, config, folder),
@@ -140,6 +139,7 @@ class Session:
             clock=self._clock,
             progress=self.progress,
             read_back=lambda writes: read_back(config, writes),
+            tidy=lambda: self._tidy(entries),
         )
         trial = engine.Trial(parts, self._patience(scenario))
         try:
@@ -158,24 +158,23 @@ class Session:
         self.results.append(result)
         return result
 
+    def _tidy(self, entries: list[undo.Entry]) -> list[str]:
+        """Remove the ledger's direct writes; what cannot be removed stays in the journal, and is said."""
+        left = []
+        for entry in entries:
+            try:
+                carry_out(entry.target, entry.step)
+            except SeatrialError as error:
+                left.append(str(error))
+            else:
+                self._undo.done(entry)
+        return left
+
     def _patience(self, scenario: Scenario) -> engine.Patience:
         extension, limits = scenario.extension, scenario.limits(self.settings.objectives)
         watch_s = self.settings.client.timeout_s + 1
         wait_s = min(extension.wait_s, limits.rto_s + RECOVERY_MARGIN_S)
         return engine.Patience(extension.before_s, extension.after_s, wait_s, watch_s)
-
-    def _new_folder(self, name: str) -> Path:
-        base = self._options.reports / "runs"
-        base.mkdir(parents=True, exist_ok=True)
-        stem, number = f"{utc_stamp()}-{name}-{self.target.name}", 1
-        while True:
-            folder = base / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                number += 1
-            else:
-                return folder
 
     def _describe(self, scenario: Scenario, nonce: str) -> dict[str, Any]:
         extension = scenario.extension

@@ -116,6 +116,8 @@ def recover(folder: Path, execute: Execute) -> list[Recovered]:
     results: list[Recovered] = []
     for path in abandoned(folder):
         healed = [_carry_out(entry, execute) for entry in pending_of(path)]
+        # A later step may have removed what an earlier one needed: then there is nothing left to undo.
+        healed = [result if result.ok else _carry_out(result.entry, execute) for result in healed]
         if all(result.ok for result in healed):
             path.unlink(missing_ok=True)
         results += healed

@@ -47,7 +47,7 @@ class FakeTrial:
         recorder.document("run.json", self._describe())
         self.undo = UndoJournal(self.folder / "state")
         clock, read_back = self.target.clock, self.read_back
-        parts = engine.Parts(self.target, [clients], recorder, self.undo, clock, Silent(), read_back)
+        parts = engine.Parts(self.target, [clients], recorder, self.undo, clock, Silent(), read_back, list)
         self.trial = engine.Trial(parts, engine.Patience(5.0, 5.0, min(self.wait_s, self.rto_s + 2), 3.0))
 
     def _made(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.checks.promise import failed, faulty, passed
+from seatrial.checks.promise import failed, faulty, inconclusive, passed
 from seatrial.checks.recovery import outages_by_stream
 from seatrial.checks.windows import observed_until_s
 
@@ -23,6 +23,8 @@ def health(timeline: Timeline) -> list[Promise]:
     """FAIL if health and work contradict each other for longer than a check may take; nothing without a fault."""
     if not faulty(timeline):
         return []
+    if not (timeline.first("recovered") or timeline.first("gave-up")):
+        return [inconclusive(timeline, NAME, "the run ended before health and work could be compared")]
     found = outages_by_stream(timeline)
     until = observed_until_s(timeline)
     red = _spans([o for stream, outages in found.items() if stream.startswith("probe/") for o in outages], until)

@@ -96,8 +96,8 @@ class HttpClient:
         self,
         method: str,
         path: str = "",
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,  # noqa: ANN401 - JSON
+        body: Any = None,  # noqa: ANN401 - any JSON value
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request; never raises for what the deployment does. Cancelling it closes its connection."""
         connection = None
@@ -147,8 +147,8 @@ class HttpClient:
         connection: _Connection,
         method: str,
         path: str,
-        body: Any,
-        headers: dict[str, str],  # noqa: ANN401 - JSON
+        body: Any,  # noqa: ANN401 - any JSON value
+        headers: dict[str, str],
     ) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
         headers = {"Host": self._endpoint.authority, "User-Agent": "seatrial", **headers}

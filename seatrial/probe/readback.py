@@ -1,4 +1,4 @@
-"""Reading the ledger back, each write the way it was written, and forgetting it: in the runner's own process."""
+"""Reading the ledger back, each write the way it was written, in the runner's own process."""
 
 from __future__ import annotations
 
@@ -33,22 +33,6 @@ def read_back(config: SamplerConfig, writes: Iterable[Sample], timeout_s: float 
         if stream in keys:
             found += _compare(config, stream, keys[stream], _patiently(stored, config, timeout_s))
     return found
-
-
-def forget(config: SamplerConfig) -> None:
-    """Remove what the ledger wrote directly. Raises the driver's error if the server cannot be reached. Idempotent."""
-    if config.ledger and config.ledger.sql:
-        import psycopg
-
-        with psycopg.connect(config.ledger.sql, autocommit=True, connect_timeout=3) as connection:
-            connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
-    if config.ledger and config.ledger.redis:
-        from redis import Redis
-
-        client = Redis.from_url(config.ledger.redis, socket_timeout=3, socket_connect_timeout=3)
-        for key in client.scan_iter(f"seatrial:{config.run}-*", count=1000):
-            client.delete(key)
-        client.close()
 
 
 async def _through_api(config: SamplerConfig, keys: list[str], timeout_s: float) -> list[ReadBack]:

@@ -20,11 +20,18 @@ KINDS = ("local",)
 class Reattached(Protocol):
     """A deployment reached again: enough of a target to heal it, audit it and take it down."""
 
+    @property
+    def exists(self) -> bool:
+        """Is there still a deployment to reach?"""
+
     def undo(self, step: UndoStep) -> None:
         """Carry out an undo step. Idempotent."""
 
     def residue(self) -> tuple[str, ...]:
         """What a fault left behind, one sentence each."""
+
+    def resolve(self, template: str) -> str:
+        """A string of the settings with `{component.url}` and the like replaced."""
 
     def down(self) -> None:
         """Take the deployment down. Idempotent."""

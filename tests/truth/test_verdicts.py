@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
+
 import pytest
 
-from fixtures.deployments import notes_settings, story
+from fixtures.deployments import BROKEN, notes_settings, story
 
 
 def run(workplace, settings, scenario=None, *arguments):
@@ -52,12 +56,23 @@ def test_an_application_that_acknowledges_before_it_commits_fails_on_data_loss(w
     assert "st-" in loss["reason"]
 
 
-def test_a_fault_on_a_process_that_does_not_serve_is_inconclusive(workplace, tmp_path):
-    """The supervised process is a shell around a server that lives elsewhere: killing it shows nothing."""
+def test_a_fault_on_a_process_that_does_not_serve_is_inconclusive(workplace):
+    """What is supervised is a wrapper, and the server lives elsewhere: killing the wrapper shows nothing."""
     marker = workplace.write("alive", "")
-    settings = notes_settings().replace("notes.py", "wrapper.py").replace('"--honest"', f'"--until", "{marker}"')
+    # Without an environment of its own the server cannot be told from a stranger, as one that another host runs.
+    server = [
+        "env",
+        "-i",
+        sys.executable,
+        str(BROKEN / "misbehaving.py"),
+        "--port",
+        "{port}",
+        "--data",
+        "{folder}/notes",
+    ]
+    command = ["python", str(BROKEN / "wrapper.py"), "--until", str(marker), "--", *server]
     try:
-        done = run(workplace, settings)
+        done = run(workplace, re.sub("command = .*", f"command = {json.dumps(command)}", notes_settings()))
     finally:
         marker.unlink()
     effect = done.promise("fault took effect")

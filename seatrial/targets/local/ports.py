@@ -53,8 +53,8 @@ def listeners(port: int) -> set[int]:
         connections = psutil.net_connections(kind="tcp")
     except psutil.Error:
         return set()
-    listening = (item for item in connections if item.status == psutil.CONN_LISTEN and item.laddr)
-    return {item.pid for item in listening if item.laddr.port == port and item.pid}
+    listening = (item for item in connections if item.status == psutil.CONN_LISTEN)
+    return {item.pid for item in listening if item.pid and getattr(item.laddr, "port", None) == port}
 
 
 def holder(port: int) -> str:

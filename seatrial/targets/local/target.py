@@ -38,6 +38,11 @@ class Attached:
         self.folder = folder
 
     @property
+    def exists(self) -> bool:
+        """Is there still a deployment to reach?"""
+        return self.folder.exists()
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """Kind and folder: all that `seatrial.targets.reattach` needs."""
         return {"kind": "local", "folder": str(self.folder)}
@@ -61,6 +66,12 @@ class Attached:
     def residue(self) -> tuple[str, ...]:
         """What a fault left behind, one sentence each."""
         return audit.residue(load_deployment(self.folder)) if self.folder.exists() else ()
+
+    def resolve(self, template: str) -> str:
+        """The template as a client outside sees it. Raises TargetError if there is no deployment."""
+        programs = load_deployment(self.folder).programs.values()
+        values = outside_values({program.name: (program.url, program.port) for program in programs})
+        return fill(template, values, "seatrial.toml")
 
     def down(self) -> None:
         """End every process and remove the folder. Idempotent. Raises TargetError if a process survives."""

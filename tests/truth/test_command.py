@@ -1,0 +1,248 @@
+"""The command line as a user meets it: status, one-line errors, nothing left behind, plain pytest underneath."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from fixtures.deployments import BROKEN, notes_settings, story
+from seatrial.bundled import bundled
+from seatrial.undo import pending_of
+
+DEADLINE_S = 60
+HELP = """
+import sys
+from seatrial.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(sorted(sys.modules))
+"""
+LOCUSTFILE = """
+from locust import HttpUser, constant, task
+
+class Reader(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def chart(self):
+        self.client.get("/api/chart/X")
+"""
+
+
+def left_behind(workplace):
+    """Processes that were started in this workplace and live, and journals that are not empty."""
+    processes = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("SEATRIAL_STATE") == str(workplace.folder / "state") and process.pid != os.getpid():
+            processes.append(" ".join(process.cmdline()))
+    journals = [path.name for path in (workplace.folder / "state").glob("undo-*") if pending_of(path)]
+    return processes + journals
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.05)
+
+
+def events(workplace):
+    found = sorted((workplace.folder / "reports" / "runs").glob("*/events.jsonl"))
+    return found[-1].read_text() if found else ""
+
+
+def mistake(workplace, *arguments):
+    """The one line that a mistake gives; status 2, and nothing is left."""
+    done = workplace.seatrial(*arguments)
+    lines = [line for line in done.err.splitlines() if line.startswith("seatrial:")]
+    assert done.status == 2, done.out + done.err
+    assert len(lines) == 1, done.err
+    assert "Traceback" not in done.err
+    assert left_behind(workplace) == []
+    return lines[0]
+
+
+def test_a_wrong_key_is_one_line_with_its_line_number(workplace):
+    """File, line, expected, found."""
+    workplace.write("seatrial.toml", notes_settings().replace("[client]", "[client]\nhealht = '/health'"))
+    assert re.search(
+        r"seatrial\.toml:\d+: expected a key that Seatrial knows.*client\.healht", mistake(workplace, "verify")
+    )
+
+
+def test_an_unknown_scenario_is_one_line(workplace):
+    """The names that there are come with it."""
+    assert "kill-database" in mistake(workplace, "run", "kill-databse")
+
+
+def test_an_unknown_component_is_one_line(workplace):
+    """The notes deployment has no database."""
+    workplace.write("seatrial.toml", notes_settings())
+    assert "found database" in mistake(workplace, "run", "kill-database")
+
+
+def test_a_misspelt_field_of_a_scenario_is_one_line(workplace):
+    """With file and line of the user's own scenario."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story().replace("method:", "metod:"))
+    assert re.search(r"story\.yaml:\d+: .*unknown field metod", mistake(workplace, "run", "story.yaml"))
+
+
+def test_a_port_that_is_taken_is_one_line_that_names_it(workplace):
+    """Who holds it stays untouched."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        workplace.write("seatrial.toml", notes_settings() + f"port = {port}\n")
+        workplace.write("story.yaml", story())
+        assert f"port {port} is taken" in mistake(workplace, "run", "story.yaml")
+
+
+def test_a_program_that_does_not_start_shows_its_last_lines(workplace):
+    """The reason stands in its own log."""
+    settings = notes_settings().replace('"--port"', '"--no-such-option", "--port"')
+    workplace.write("seatrial.toml", settings)
+    workplace.write("story.yaml", story())
+    assert "no-such-option" in mistake(workplace, "run", "story.yaml")
+
+
+def test_an_unknown_target_is_one_line(workplace):
+    """Compose and Kubernetes come in a later version, and it says what there is."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    assert "local" in mistake(workplace, "run", "story.yaml", "--target", "moon")
+
+
+def test_a_folder_that_is_no_run_is_one_line(workplace):
+    """`seatrial judge` of something else."""
+    assert "expected a run's folder" in mistake(workplace, "judge", ".")
+
+
+def test_a_disk_without_space_is_one_line(workplace):
+    """The folder for reports cannot take a byte: said before anything is started."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    (workplace.folder / "reports").symlink_to("/dev/full")
+    assert "reports" in mistake(workplace, "run", "story.yaml")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_heals_and_leaves_nothing(workplace, number):
+    """Ctrl-C and SIGTERM while the application is paused: status 1, no process and no pending step is left."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story("pause", hold_s=30))
+    process = workplace.start("run", "story.yaml")
+    wait_for(lambda: '"effect"' in events(workplace), "the fault")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1, out
+    assert '"interrupted"' in events(workplace)
+    assert '"healed"' in events(workplace)
+    wait_for(lambda: left_behind(workplace) == [], "the end of everything")
+
+
+def test_init_writes_settings_that_verify_accepts_and_never_overwrites(workplace):
+    """A second `init` is refused."""
+    assert workplace.seatrial("init").status == 0
+    assert "overwritten" in mistake(workplace, "init")
+
+
+def test_doctor_scenarios_and_help_answer(workplace):
+    """The catalogue and what is missing here."""
+    assert "kill-database" in workplace.seatrial("scenarios").out
+    assert workplace.seatrial("doctor").status == 0
+    assert "exit status" in workplace.seatrial("--help").out
+
+
+def test_secrets_reach_no_file_and_no_output(workplace):
+    """A secret from the environment, in the command and in the environment of a component."""
+    secret = "correct-horse-battery"
+    workplace.env["NOTES_PASSWORD"] = secret
+    settings = notes_settings() + 'env = { NOTES_PASSWORD = "${NOTES_PASSWORD}", OTHER = "x-${NOTES_PASSWORD}" }\n'
+    workplace.write("seatrial.toml", settings)
+    workplace.write("story.yaml", story())
+    done = workplace.seatrial("run", "story.yaml", "--format", "json")
+    assert done.status == 0, done.out + done.err
+    assert secret not in done.out + done.err
+    for path in (workplace.folder / "reports").rglob("*"):
+        assert not path.is_file() or secret not in path.read_text(errors="replace"), path
+
+
+def test_a_users_own_locustfile_runs_unchanged(workplace):
+    """Locust users of a team's own, recorded and judged like the load from data."""
+    workplace.write("load.py", LOCUSTFILE)
+    own = '[load]\nlocustfile = "load.py"\nusers = 5\n\n[ledger]'
+    workplace.write("seatrial.toml", re.sub(r"\[load\].*?\[ledger\]", own, notes_settings(), flags=re.DOTALL))
+    workplace.write("story.yaml", story())
+    done = workplace.seatrial("run", "story.yaml", "--format", "json")
+    assert done.status == 0, done.out + done.err
+    assert "/api/chart/X" in " ".join(done.promise("p95 before")["proof"])
+
+
+def test_plain_pytest_gives_the_same_verdict_and_report(workplace):
+    """`pytest suites/chaos -k story` runs the same, without the command line of Seatrial."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    command = [sys.executable, "-m", "pytest", str(bundled("suites") / "chaos"), "-k", "story", "--target", "local",
+               "--scenario", "story.yaml", "-c", os.devnull, "-p", "no:locust", "--rootdir", "."]  # fmt: skip
+    done = subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
+                          check=False, timeout=DEADLINE_S)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (workplace.folder / "reports" / "runs").iterdir()
+    assert json.loads((folder / "verdict.json").read_text())["verdict"] == "PASS"
+    assert (folder / "report.html").exists()
+
+
+def test_the_worked_example_runs_in_a_teams_own_repository(workplace):
+    """docs/example/test_cache_loss.py, with nothing but pytest and a seatrial.toml beside it."""
+    example = BROKEN.parent.parent / "docs" / "example" / "test_cache_loss.py"
+    shutil.copy(example, workplace.folder)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:locust", example.name]
+    done = subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
+                          check=False, timeout=DEADLINE_S)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_scenario_of_ones_own_runs_under_chaos_run(workplace):
+    """`chaos run story.yaml`: the control brings the deployment up, judges, and takes it down."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    command = [sys.executable, "-m", "chaostoolkit", "--log-file", os.devnull, "run", "story.yaml"]
+    done = subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
+                          check=False, timeout=DEADLINE_S)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing left behind" in done.stdout + done.stderr
+    assert left_behind(workplace) == []
+
+
+def test_probe_prints_the_contract(workplace):
+    """JSON with samples, failed and outages; status 1 where something failed."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    done = workplace.seatrial("probe", f"http://127.0.0.1:{port}/", "--duration", "1", "--format", "json")
+    assert done.status == 1
+    assert done.document["failed"] == done.document["samples"] > 50
+    (outage,) = done.document["outages"]
+    assert (outage["upper_s"], outage["recovered"]) == (None, None)
+    assert "http" in mistake(workplace, "probe", "ftp://nowhere")
+
+
+def test_help_imports_nothing_heavy():
+    """`seatrial --help` answers at once: neither pytest nor Locust nor pydantic is imported for it."""
+        done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    loaded = set(re.findall(r"'([a-z_]+)'", done.stdout.splitlines()[-1]))
+    assert loaded & {"pytest", "locust", "pydantic", "chaoslib", "jinja2", "psycopg", "redis", "yaml"} == set()
