@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seatrial.specs import SpecTrial
 
 RESULTS = pytest.StashKey["list[Result]"]()
-ESTIMATE_S = pytest.StashKey[float]()
+PLAN = pytest.StashKey[tuple[int, float]]()
 _NONE_CHOSEN = object()
 START_S = 8.0  # about what bringing the deployment up and down takes
 
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "load: loads the deployment and judges what its clients saw")
     config.addinivalue_line("markers", "trial(disaster, before_s, after_s, wait_s, slo, objectives): how `trial` runs")
     config.stash[RESULTS] = []
-    config.stash[ESTIMATE_S] = START_S
+    config.stash[PLAN] = (0, START_S)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -74,8 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """A spec for which no scenario was chosen is no test, not a skipped one; the rest will take so long."""
     chosen = {item: _scenario(item) for item in items}
     items[:] = [item for item in items if chosen[item] is not _NONE_CHOSEN]
-    estimates = [getattr(scenario, "estimate_s", 0.0) for scenario in chosen.values()]
-    config.stash[ESTIMATE_S] = START_S + sum(estimates)
+    estimates = [scenario.estimate_s for scenario in chosen.values() if hasattr(scenario, "estimate_s")]
+    config.stash[PLAN] = (len(estimates), START_S + sum(estimates))
 
 
 def _scenario(item: pytest.Item) -> object:
@@ -183,9 +183,8 @@ def progress_for(config: pytest.Config) -> Terminal:
             sys.stderr.write(text)
             sys.stderr.flush()
 
-    return Terminal(
-        write, live=sys.__stderr__ is not None and sys.__stderr__.isatty(), plan=Plan(config.stash[ESTIMATE_S])
-    )
+    live = sys.__stderr__ is not None and sys.__stderr__.isatty()
+    return Terminal(write, live=live, plan=Plan(*config.stash[PLAN]))
 
 
 @contextmanager

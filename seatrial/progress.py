@@ -15,6 +15,9 @@ REDRAW_S = 0.2
 class Progress(Protocol):
     """Says what is happening and how long it will still take."""
 
+    def part(self, text: str, estimate_s: float) -> None:
+        """A part of the work begins, a scenario, that takes about so long."""
+
     def phase(self, text: str) -> None:
         """Something began that a reader wants to know of."""
 
@@ -25,6 +28,9 @@ class Progress(Protocol):
 class Silent:
     """Says nothing."""
 
+    def part(self, text: str, estimate_s: float) -> None:
+        """Say nothing."""
+
     def phase(self, text: str) -> None:
         """Say nothing."""
 
@@ -33,9 +39,10 @@ class Silent:
 
 
 class Plan:
-    """How long the work will still take: a total in seconds, of which parts are done."""
+    """How long the work will still take: a number of parts and a total in seconds, of which some are done."""
 
-    def __init__(self, total_s: float) -> None:
+    def __init__(self, parts: int, total_s: float) -> None:
+        self._parts, self._begun = parts, 0
         self._left_s = total_s
         self._current_s = 0.0
         self._since = time.monotonic()
@@ -44,6 +51,11 @@ class Plan:
         """A part of this length begins; what was before it is done."""
         self._left_s = max(self._left_s - self._current_s, estimate_s)
         self._current_s, self._since = estimate_s, time.monotonic()
+        self._begun += 1
+
+    def position(self) -> str:
+        """`[2/8] `, or nothing where there is but one part."""
+        return f"[{self._begun}/{self._parts}] " if self._parts > 1 else ""
 
     def left(self) -> str:
         """What is left, as `about 1 min 40 s left`."""
@@ -62,6 +74,13 @@ class Terminal:
         self._plan = plan
         self._last = 0.0
         self._phase = ""
+
+    def part(self, text: str, estimate_s: float) -> None:
+        """A headline, with the time that is left."""
+        if self._plan:
+            self._plan.begin(estimate_s)
+            text = f"{self._plan.position()}{text} ({self._plan.left()})"
+        self._write(("\r\x1b[K" if self._live else "") + f"{text}\n")
 
     def phase(self, text: str) -> None:
         """A line that stays."""

@@ -108,6 +108,7 @@ class Session:
     def run(self, scenario: Scenario) -> Result:
         """Run a scenario, judge it and write its report. Raises MissingCapability before anything is recorded."""
         self.refuse_impossible(scenario)
+        self.progress.part(f"{scenario.name}: {scenario.title}", scenario.estimate_s)
         with self.trial(scenario) as (trial, folder):
             engine.run(trial, scenario)
         return self.conclude(folder)

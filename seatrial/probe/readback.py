@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seatrial.probe.config import SamplerConfig
     from seatrial.samples import Sample
 
-AT_ONCE = 8
+AT_ONCE = 64
 STRANGERS = 3  # ids that nobody wrote, asked for through the API
 NOT_THERE = (404, 410)
 

@@ -243,6 +243,6 @@ def test_probe_prints_the_contract(workplace):
 
 def test_help_imports_nothing_heavy():
     """`seatrial --help` answers at once: neither pytest nor Locust nor pydantic is imported for it."""
-        done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     loaded = set(re.findall(r"'([a-z_]+)'", done.stdout.splitlines()[-1]))
     assert loaded & {"pytest", "locust", "pydantic", "chaoslib", "jinja2", "psycopg", "redis", "yaml"} == set()
