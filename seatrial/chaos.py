@@ -7,8 +7,11 @@ no state for them, so the trial in progress has to stand in this module.
 
 from __future__ import annotations
 
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from chaoslib.run import RunEventHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +100,14 @@ def _inject(name: str, **arguments: Any) -> list[str]:  # noqa: ANN401 - the fau
     return list(_trial().inject(make_fault(name, arguments)).evidence)
 
 
+class Signals(RunEventHandler):  # type: ignore[misc] # chaoslib has no types
+    """Makes SIGTERM a KeyboardInterrupt: the exception that Chaos Toolkit raises for it is swallowed by activities."""
+
+    def started(self, *_: object) -> None:
+        """Called after Chaos Toolkit has set its own handlers; it restores the earlier ones at the end."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 # -- the control, for `chaos run` -------------------------------------------------------------------------------
 
 _standalone: list[Any] = []
@@ -106,6 +117,7 @@ def before_experiment_control(context: dict[str, Any]) -> None:
     """Open a trial for the experiment if nobody has."""
     if _trials:
         return
+    Signals().started()
     from seatrial.standalone import Standalone
 
     session = Standalone.open(context)

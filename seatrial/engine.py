@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seatrial import chaos
-from seatrial.errors import Interrupted, MissingCapability, SeatrialError
+from seatrial.errors import Interrupted, MissingCapability, SeatrialError, TargetError
 from seatrial.ledger import write_read_back
 from seatrial.live import LiveView
 
@@ -75,6 +75,7 @@ class Trial:
         self._hopeless = False  # not up before the fault, or not back after it
         self._ended = False
         self._steady_asked = False
+        self._healing = False
 
     def begin(self) -> None:
         """Phases 1 and 2."""
@@ -124,17 +125,23 @@ class Trial:
 
     def heal(self) -> None:
         """Phase 6: carry out the undo steps of this trial, the latest first. What fails stays in the journal."""
-        while self._entries:
-            entry = self._entries.pop()
-            self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments))
-            try:
-                self._parts.target.undo(entry.step)
-            except SeatrialError as error:
-                self._event("healed", operation=entry.step.operation, ok=False, detail=str(error))
-                continue
-            self._parts.undo.done(entry)
-            self._since_s = self._parts.clock.now()
-            self._event("healed", operation=entry.step.operation, ok=True, detail="")
+        self._healing = True
+        try:
+            while self._entries:
+                self._heal(self._entries.pop())
+        finally:
+            self._healing = self._ended
+
+    def _heal(self, entry: Entry) -> None:
+        self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments))
+        try:
+            self._parts.target.undo(entry.step)
+        except SeatrialError as error:
+            self._event("healed", operation=entry.step.operation, ok=False, detail=str(error))
+            return
+        self._parts.undo.done(entry)
+        self._since_s = self._parts.clock.now()
+        self._event("healed", operation=entry.step.operation, ok=True, detail="")
 
     def await_recovery(self) -> bool:
         """Phase 7: True once every client is served again; False when the patience is over."""
@@ -160,9 +167,11 @@ class Trial:
         """Phase 9. Idempotent; every part of it is tried, whatever the others do."""
         if self._ended:
             return
-        self._ended = True
-        samples = self._stop_observers()
-        self.heal()
+        self._ended = self._healing = True
+        try:
+            samples = self._stop_observers()
+        finally:
+            self.heal()
         self._account(samples)
         self._event("residue", items=[*self._parts.target.residue(), *self._parts.tidy()])
         self._event("run-end")
@@ -221,7 +230,11 @@ class Trial:
         self._parts.clock.sleep(seconds)
 
     def _event(self, kind: str, **data: Any) -> None:  # noqa: ANN401 - JSON values
-        self._parts.recorder.event(kind, **data)
+        try:
+            self._parts.recorder.event(kind, **data)
+        except OSError as error:
+            if not self._healing:  # what was broken is healed even if nobody can read of it
+                raise TargetError(f"the run's folder cannot be written to: {error.strerror or error}") from None
 
 
 def run(trial: Trial, scenario: Scenario) -> None:
@@ -245,7 +258,7 @@ def _play(trial: Trial, scenario: Scenario) -> dict[str, Any]:
     logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())  # its journal says it all
     settings = {"runtime": {"rollbacks": {"strategy": "always"}}}  # the default leaves a fault after Ctrl-C
     with chaos.acting_on(trial):
-        journal: dict[str, Any] = run_experiment(scenario.experiment, settings)
+        journal: dict[str, Any] = run_experiment(scenario.experiment, settings, event_handlers=[chaos.Signals()])
     trial.document("journal.json", journal)
     return journal
 

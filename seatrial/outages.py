@@ -1,34 +1,35 @@
 """Outages from samples, as intervals: what one stream's clients prove about when the service was down.
 
-Evidence. A success that started at s and ended at e proves that the service was up at some moment of [s, e], and that
-it answered at e. A failure that started at f and ended at g proves that it was down at some moment of [f, g]; a request
-is attributed to its start. An *outage* is a span between two answers in which a request failed, or in which requests
-were pending for longer than `hang_s` and none was answered: a service that accepts and never answers is down even if
-every request is answered in the end, one that is evenly slow is not, because its answers keep coming.
+Evidence. A success that started at s and ended at e proves that the service was up at some moment of [s, e]. A failure
+that started at f and ended at g proves that it was down at some moment of [f, min(g, f + prompt)], for a healthy answer
+would have come by then. A *silence*, longer than `hang_s` without an answer and with a request pending for so long,
+proves that it was down soon after that request and shortly before the answer: a service that accepts and never answers
+is down even if every request is answered in the end; one that is evenly slow is not, because its answers keep coming.
 
-It began after the latest start of a request that was answered before (`onset.lower`) and before the first proof of the
-contrary (`onset.upper`); it ended after the last such proof (`end.lower`) and before the first answer (`end.upper`).
-The end counts once STABLE_COUNT answers that span STABLE_SPAN_S have come and no failure among them; until then what
-follows is the same outage, flapping. The method is that of OpenShift's disruption sampler, with intervals.
+Proofs of down with no proof of up between them are one outage. It began after the last start of a request that was
+answered by its last proof, and before its first proof was complete (`onset`); it ended after its last proof and before
+the first answer that was surely given after its first (`end`). Requests overlap, so an answer may arrive after an
+outage began: the order of arrival proves nothing by itself. The end counts once five answers that span 0.25 s
+have come and no failure among them; until then what follows is the same outage, flapping.
 """
 
 from __future__ import annotations
 
-import bisect
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from seatrial.evidence import Answers, Proof, silences, unbroken
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from seatrial.samples import Sample
 
 PENDING = "pending"  # the outcome of a request that nobody knows the outcome of yet
-STABLE_COUNT = 5
-STABLE_SPAN_S = 0.25
 NEVER = math.inf
+PROMPT_P99S = 1.5  # one answer in a hundred is slower than p99, few are slower than so many times p99
 
 
 @dataclass(frozen=True)
@@ -77,24 +78,27 @@ class Combined:
 
 
 def baseline(samples: Sequence[Sample]) -> Baseline:
-    """What is normal, from the answers of an undisturbed stream: twice its p99, and three times, with a floor."""
+    """What is normal, from an undisturbed stream: its p99 and half as much again; three times that, or five periods."""
     latencies = sorted(sample.end_s - sample.start_s for sample in samples if sample.ok)
     if not latencies:
         return Baseline()
     p99 = latencies[min(len(latencies) - 1, math.ceil(0.99 * len(latencies)) - 1)]
-    return Baseline(max(Baseline.prompt_s, p99), max(Baseline.hang_s, 3 * p99))
+    hang_s = max(Baseline.hang_s, 3 * p99, 5 * _period_s(samples))
+    return Baseline(max(Baseline.prompt_s, PROMPT_P99S * p99), hang_s)
 
 
 def outages(samples: Sequence[Sample], normal: Baseline) -> list[Outage]:
     """The outages of one stream, in order. `samples` are sorted by start."""
-    stream = _Stream(samples, normal)
+    answers = Answers([sample for sample in samples if sample.ok], normal.prompt_s)
+    waits = silences(samples, answers, normal.prompt_s, normal.hang_s)
     found: list[Outage] = []
-    for outage in stream.gaps():
-        if found and not stream.stable_between(found[-1].end.upper_s, outage):
+    for proofs in unbroken(sorted([*_failures(samples, normal), *waits]), answers):
+        outage = _bounded(proofs, answers, samples[0].start_s)
+        if found and not answers.stable(found[-1].end.upper_s, outage.first_failure_s):
             found[-1] = _merged(found[-1], outage)
         else:
             found.append(outage)
-    if found and not stream.stable_after(found[-1].end.upper_s):
+    if found and not answers.stable(found[-1].end.upper_s, NEVER):
         found[-1] = replace(found[-1], end=Interval(found[-1].end.lower_s, NEVER))
     return found
 
@@ -126,11 +130,17 @@ def _common(bounds: Sequence[Interval], choose: Callable[[Iterable[float]], floa
     return Interval(choose(b.lower_s for b in bounds), choose(b.upper_s for b in bounds))
 
 
-def sampling_gaps(samples: Sequence[Sample], rate_hz: float) -> list[Interval]:
-    """Spans in which the sampler itself did not look: nothing was sent for five periods, and at least 0.25 s."""
+def sampling_gaps(samples: Sequence[Sample], rate_hz: float, until_s: float | None = None) -> list[Interval]:
+    """Spans in which the sampler did not look: for five periods, and at least 0.25 s, nothing was sent or all was late.
+
+    `until_s` says until when it should have looked; without it, until its last sample.
+    """
     allowed = max(5 / rate_hz, 0.25)
     starts = sorted(sample.start_s for sample in samples)
-    return [Interval(a, b) for a, b in pairwise(starts) if b - a > allowed]
+    ends = [] if until_s is None else [max(until_s, *starts[-1:])]
+    silent = [Interval(a, b) for a, b in pairwise([*starts, *ends]) if b - a > allowed]
+    late = [Interval(s.intended_s, s.start_s) for s in samples if s.start_s - s.intended_s > allowed]
+    return _merged_spans([*silent, *late])
 
 
 def brownouts(samples: Sequence[Sample], slow_s: float, bin_s: float = 0.25) -> list[Interval]:
@@ -151,88 +161,17 @@ def brownouts(samples: Sequence[Sample], slow_s: float, bin_s: float = 0.25) -> 
     return spans
 
 
-class _Stream:
-    """One stream's answers and failures, in order, ready to be asked."""
+def _failures(samples: Iterable[Sample], normal: Baseline) -> Iterator[Proof]:
+    for sample in samples:
+        if not sample.ok and sample.outcome != PENDING:
+            yield Proof(sample.start_s, min(sample.end_s, sample.start_s + normal.prompt_s), 1)
 
-    def __init__(self, samples: Sequence[Sample], normal: Baseline) -> None:
-        self._normal = normal
-        self._samples = sorted(samples, key=lambda sample: (sample.start_s, sample.end_s))
-        self._starts = [sample.start_s for sample in self._samples]
-        self._answers = sorted((sample for sample in self._samples if sample.ok), key=lambda sample: sample.end_s)
-        self._ends = [sample.end_s for sample in self._answers]
-        self._latest_start = _running_maximum(sample.start_s for sample in self._answers)
-        self._failures = [sample.start_s for sample in self._samples if _failed(sample)]
 
-    def gaps(self) -> Iterable[Outage]:
-        """Spans between consecutive answers in which something failed or hung."""
-        failing = {bisect.bisect_right(self._ends, start) for start in self._failures}
-        silent = {
-            number + 1
-            for number, (early, late) in enumerate(pairwise(self._ends))
-            if late - early > self._normal.hang_s
-        }
-        if self._samples and self._last_moment() - (self._ends or [-NEVER])[-1] > self._normal.hang_s:
-            silent.add(len(self._ends))
-        for number in sorted(failing | silent):
-            outage = self._outage(number)
-            if outage and (number in failing or self._hung(number)):
-                yield outage
-
-    def stable_between(self, end_s: float, later: Outage) -> bool:
-        """Did a stable run of answers come between an outage's end and the first failure of a later one?"""
-        first = bisect.bisect_left(self._ends, end_s)
-        until = bisect.bisect_right(self._ends, later.first_failure_s, lo=first)
-        return self._is_stable(first, until)
-
-    def stable_after(self, end_s: float) -> bool:
-        """Did a stable run of answers come after an outage's end?"""
-        return self._is_stable(bisect.bisect_left(self._ends, end_s), len(self._ends))
-
-    def _is_stable(self, first: int, until: int) -> bool:
-        enough = until - first >= STABLE_COUNT
-        return enough and self._ends[until - 1] - self._ends[first] >= STABLE_SPAN_S
-
-    def _outage(self, number: int) -> Outage | None:
-        """The outage between answer number-1 and answer number (one of them may not exist)."""
-        before = self._latest_start[number - 1] if number else -NEVER
-        answer = self._ends[number] if number < len(self._ends) else NEVER
-        earliest = self._ends[number - 1] if number else -NEVER
-        inside = self._unanswered(before, answer)
-        failures = [sample for sample in inside if _failed(sample)]
-        failures = [sample for sample in failures if earliest <= sample.start_s] or failures
-        if not inside:
-            return None
-        prompt = self._normal.prompt_s
-        begins = [min(sample.end_s, sample.start_s + prompt) if not sample.ok else sample.start_s + prompt
-                  for sample in inside]  # fmt: skip
-        onset = Interval(before if math.isfinite(before) else inside[0].start_s, max(min(begins), before))
-        end = Interval(min(max(self._last_proof(inside, answer), onset.upper_s), answer), answer)
-        failed = sum(earliest <= sample.start_s < answer for sample in inside if _failed(sample))
-        return Outage(onset, end, failed, min(sample.start_s for sample in (failures or inside)))
-
-    def _unanswered(self, after_s: float, answer_s: float) -> list[Sample]:
-        """Requests that were sent after the latest one answered before the gap, and not answered within it."""
-        first = bisect.bisect_right(self._starts, after_s) if math.isfinite(after_s) else 0
-        until = bisect.bisect_left(self._starts, answer_s)
-        return [sample for sample in self._samples[first:until] if not sample.ok or sample.end_s >= answer_s]
-
-    def _last_proof(self, inside: Sequence[Sample], answer_s: float) -> float:
-        """The last moment at which it was surely down: a failure's start, or shortly before the end of a silence."""
-        failed = max((sample.start_s for sample in inside if _failed(sample)), default=-NEVER)
-        until = min(answer_s, self._last_moment())
-        waiting = [sample for sample in inside if sample.start_s <= until - self._normal.prompt_s
-                   and sample.end_s >= until]  # fmt: skip
-        return max(failed, until - self._normal.prompt_s) if waiting else failed
-
-    def _hung(self, number: int) -> bool:
-        """Was a request pending for longer than `hang_s` when the silence ended?"""
-        answer = self._ends[number] if number < len(self._ends) else NEVER
-        until = min(answer, self._last_moment())
-        before = self._latest_start[number - 1] if number else -NEVER
-        return any(sample.start_s <= until - self._normal.hang_s for sample in self._unanswered(before, answer))
-
-    def _last_moment(self) -> float:
-        return max(self._starts[-1], self._ends[-1] if self._ends else 0.0)
+def _bounded(proofs: Sequence[Proof], answers: Answers, earliest_s: float) -> Outage:
+    last_s, by_s = proofs[-1].after_s, min(proof.by_s for proof in proofs)
+    onset = Interval(max(answers.last_start(last_s), earliest_s), by_s)
+    end = Interval(last_s, answers.first_end(by_s))
+    return Outage(onset, end, sum(proof.failures for proof in proofs), proofs[0].after_s)
 
 
 def cut(samples: Sequence[Sample], until_s: float) -> list[Sample]:
@@ -241,15 +180,19 @@ def cut(samples: Sequence[Sample], until_s: float) -> list[Sample]:
     return [s if s.end_s <= until_s else replace(s, end_s=NEVER, outcome=PENDING) for s in known]
 
 
-def _failed(sample: Sample) -> bool:
-    return not sample.ok and sample.outcome != PENDING
-
-
-def _running_maximum(values: Iterable[float]) -> list[float]:
-    found: list[float] = []
-    for value in values:
-        found.append(max(value, found[-1]) if found else value)
+def _merged_spans(spans: Iterable[Interval]) -> list[Interval]:
+    found: list[Interval] = []
+    for span in sorted(spans, key=lambda span: span.lower_s):
+        if found and span.lower_s <= found[-1].upper_s:
+            found[-1] = Interval(found[-1].lower_s, max(found[-1].upper_s, span.upper_s))
+        else:
+            found.append(span)
     return found
+
+
+def _period_s(samples: Sequence[Sample]) -> float:
+    """The usual time between two requests."""
+    return (samples[-1].start_s - samples[0].start_s) / max(len(samples) - 1, 1)
 
 
 def _merged(first: Outage, later: Outage) -> Outage:

@@ -138,7 +138,8 @@ def load_scenario(path: Path) -> Scenario:
 def scenario_of(experiment: dict[str, Any]) -> Scenario:
     """The scenario of an experiment that Chaos Toolkit has read itself, from whatever file. Raises InputError."""
     name = re.sub(r"[^a-z0-9]+", "-", str(experiment.get("title", "experiment")).lower()).strip("-")
-    return _checked(Document(Path(name), yaml.safe_dump(dict(experiment), sort_keys=False)))
+    written = {key: value for key, value in experiment.items() if key in _EXPERIMENT}  # Chaos Toolkit adds its own
+    return _checked(Document(Path(name), yaml.safe_dump(written, sort_keys=False)))
 
 
 def _checked(document: Document) -> Scenario:

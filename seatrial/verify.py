@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 
 from seatrial.bundled import bundled
 from seatrial.catalogue import find_scenario
+from seatrial.folders import require_space
 from seatrial.plugin import RESULTS, settings_for
 from seatrial.scenario import load_scenario
 
@@ -50,6 +52,8 @@ def verify(options: argparse.Namespace) -> int:
     settings = settings_for(Path.cwd(), options.settings)
     for name in options.scenario:
         load_scenario(find_scenario(name, Path.cwd())).check_against(settings)
+    for folder in (options.reports.resolve(), Path(tempfile.gettempdir())):
+        require_space(folder)
     keeper = _Keeper()
     status = pytest.main(_arguments(options), plugins=[keeper])
     return _conclude(options, keeper, int(status))

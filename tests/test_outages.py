@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -140,3 +141,88 @@ def test_brownouts_are_slow_or_partly_failing_and_not_down():
     (first,) = [b for b in model.brownouts(slow, 1.0) if b.upper_s < 5.5]
     assert (first.lower_s, first.upper_s) == pytest.approx((3.0, 4.0))
     assert not [b for b in model.brownouts(slow, 1.0) if b.lower_s >= 6.25 and b.upper_s <= 6.75]
+
+
+def overlapping(mode, latency_s, length_s, *, delay_s, seed):
+    """Requests that overlap: each is served at some moment of its time, and both ways to the server take a while."""
+    chance = random.Random(seed)
+    down_s = chance.uniform(3.5, 4.5)
+    up_s = down_s + length_s
+    samples = []
+    for number in range(int((up_s + 2) / PERIOD_S)):
+        start_s = number * PERIOD_S
+        served_s = start_s + latency_s * chance.uniform(0.1, 0.9) + chance.uniform(0, delay_s)
+        back_s = latency_s * 0.1 + chance.uniform(0, delay_s)
+        if not down_s <= served_s < up_s:
+            samples.append(Sample("load/chart", start_s, start_s, served_s + back_s, OK))
+        elif mode == "hang" and up_s + back_s - start_s < TIMEOUT_S:
+            samples.append(Sample("load/chart", start_s, start_s, up_s + back_s, OK))
+        elif mode == "hang":
+            samples.append(Sample("load/chart", start_s, start_s, start_s + TIMEOUT_S, "timeout"))
+        else:
+            samples.append(Sample("load/chart", start_s, start_s, served_s + back_s, mode))
+    return down_s, up_s, samples
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    mode=st.sampled_from(MODES),
+    latency_s=st.floats(0.005, 0.3),
+    length_s=st.floats(1.5, 4.0),
+    noise=st.floats(0, 0.3),
+    seed=st.integers(0, 9999),
+)
+def test_the_truth_is_inside_although_requests_overlap(mode, latency_s, length_s, noise, seed):
+    """Answers arrive after the outage began and failures after it ended: the bounds hold, and stay near the latency."""
+    down_s, up_s, samples = overlapping(mode, latency_s, length_s, delay_s=noise * latency_s, seed=seed)
+    (outage,) = found_in(samples, before_s=down_s)
+    assert outage.onset.lower_s <= down_s <= outage.onset.upper_s
+    assert outage.end.lower_s <= up_s <= outage.end.upper_s
+    slowest = latency_s * (1 + 2 * noise)
+    assert outage.duration.upper_s - outage.duration.lower_s <= 2 * PERIOD_S + 5 * max(slowest, 0.01)
+
+
+def test_a_blip_claims_no_more_than_its_failure_proves():
+    """One request failed, slowly: it proves some moment of its own time, so no least length is claimed."""
+    samples = [s if not 4 <= s.start_s < 4.02 else Sample("s", s.start_s, s.start_s, s.start_s + 0.008, "http_503")
+               for s in clients(99, 99, "refused")]  # fmt: skip
+    (outage,) = found_in(samples)
+    assert outage.failed == 1
+    assert outage.duration.lower_s == 0
+    assert 0 < outage.duration.upper_s <= 3 * PERIOD_S
+
+
+def test_a_slow_request_beside_prompt_ones_is_no_silence():
+    """One endpoint takes 0.6 s for some requests, the others are answered all the while."""
+    slow = [s if number % 7 else Sample("s", s.start_s, s.start_s, s.start_s + 0.6, OK)
+            for number, s in enumerate(clients(99, 99, "refused"))]  # fmt: skip
+    assert model.outages(slow, model.Baseline()) == []
+
+
+def test_a_stream_that_asks_rarely_is_not_silent_between_its_requests():
+    """Two requests a second that become slow: each waits alone, and that is a brownout."""
+    samples = [Sample("s", t, t, t + (0.4 if t > 4 else 0.01), OK) for t in (number * 0.5 for number in range(20))]
+    assert found_in(samples, before_s=4.0) == []
+
+
+def test_a_sampler_that_died_or_was_late_is_noticed():
+    """No sample until the end that was asked for, or every sample sent half a second late: both are gaps."""
+    samples = [s for s in clients(99, 99, "refused") if s.start_s < 8]
+    assert model.sampling_gaps(samples, 50, until_s=8.1) == []
+    (gap,) = model.sampling_gaps(samples, 50, until_s=10)
+    assert (gap.lower_s, gap.upper_s) == pytest.approx((8, 10), abs=PERIOD_S)
+    late = [Sample("s", s.intended_s - 0.5, s.start_s, s.end_s, OK) for s in samples]
+    (gap,) = model.sampling_gaps(late, 50)
+    assert gap.upper_s - gap.lower_s == pytest.approx(8.5, abs=0.1)
+
+
+def test_its_time_grows_with_the_samples_alone():
+    """A hundred thousand, half of them failing and hundreds in flight at any moment: well within three seconds."""
+    chance = random.Random(1)
+    starts = [number / 1000 for number in range(100_000)]
+    samples = [
+        Sample("s", t, t, t + chance.uniform(0.2, 0.8), OK if chance.random() < 0.5 else "reset") for t in starts
+    ]
+    began = time.process_time()
+    assert model.outages(samples, model.Baseline(0.8, 2.4))
+    assert time.process_time() - began < 3

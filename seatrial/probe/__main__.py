@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seatrial.probe.config import SamplerConfig, from_json
 from seatrial.probe.http1 import HttpClient
-from seatrial.probe.sampler import Sampler, Stream
+from seatrial.probe.sampler import Ended, Sampler, Stream
 from seatrial.probe.ways import ledger_streams
 
 
@@ -23,8 +23,9 @@ def probe_streams(config: SamplerConfig) -> list[Stream]:
     def stream(name: str, *, keep: bool, offset: float) -> Stream:
         client = HttpClient(config.url, keep=keep)
 
-        async def send(_key: str) -> str:
-            return (await client.request("GET", config.health)).outcome
+        async def send(_key: str) -> Ended:
+            answer = await client.request("GET", config.health)
+            return Ended(answer.outcome, answer.at_s)
 
         return Stream(name, config.rate_hz, send, offset=offset)
 

@@ -6,11 +6,13 @@ A library's client retries on a stale kept connection, which is just what a user
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import ssl
+import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 from urllib.parse import urlsplit
 
 import h11
@@ -19,9 +21,10 @@ from seatrial.errors import InputError
 from seatrial.samples import OK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _CHUNK_BYTES = 65536
+_UNREACHED = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -56,9 +59,10 @@ def parse_url(url: str) -> Endpoint:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request: `ok`, `http_503`, `refused`, `reset`, `error`; the body of an answer."""
+    """What became of a request: `ok`, `http_503`, `refused`, `reset`, `wrong`, `error`; when; the body of an answer."""
 
     outcome: str
+    at_s: float  # monotonic time at which its last bytes arrived, or its failure was noticed
     status: int = 0
     body: bytes = b""
 
@@ -67,10 +71,20 @@ class Answer:
         return json.loads(self.body)
 
 
+class _Reader(asyncio.StreamReader):
+    """Notes when bytes arrive: a hundred answers that come at once are read one after another, much later."""
+
+    at_s = 0.0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        self.at_s = time.monotonic()
+        super().feed_data(data)
+
+
 class _Connection:
     """One TCP connection and its HTTP state."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self.http = h11.Connection(our_role=h11.CLIENT)
 
@@ -104,10 +118,12 @@ class HttpClient:
         try:
             connection = self._take() or await self._connect()
             answer = await self._exchange(connection, method, path, body, dict(headers or {}))
-        except (ConnectionRefusedError, OSError) as error:
-            return Answer(_outcome(error))
-        except (h11.RemoteProtocolError, asyncio.IncompleteReadError):
-            return Answer("reset")
+        except OSError as error:
+            return Answer(_outcome(error), time.monotonic())
+        except h11.RemoteProtocolError:
+            return Answer("reset" if connection and connection.reader.at_eof() else "wrong", time.monotonic())
+        except h11.LocalProtocolError:
+            return Answer("error", time.monotonic())
         else:
             self._give_back(connection)
             connection = None
@@ -131,8 +147,11 @@ class HttpClient:
 
     async def _connect(self) -> _Connection:
         endpoint = self._endpoint
-        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=self._tls)
-        return _Connection(reader, writer)
+        loop = asyncio.get_running_loop()
+        reader = _Reader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, endpoint.host, endpoint.port, ssl=self._tls)
+        return _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def _give_back(self, connection: _Connection) -> None:
         http = connection.http
@@ -173,13 +192,14 @@ async def _read(connection: _Connection) -> Answer:
             body += event.data
         elif isinstance(event, h11.EndOfMessage):
             good = 200 <= status < 300
-            return Answer(OK if good else f"http_{status}", status, bytes(body))
+            return Answer(OK if good else f"http_{status}", connection.reader.at_s, status, bytes(body))
         elif isinstance(event, h11.ConnectionClosed):
-            return Answer("reset")
+            return Answer("reset", time.monotonic())
 
 
 def _outcome(error: OSError) -> str:
-    if isinstance(error, ConnectionRefusedError):
+    # A name with several addresses fails with one error that only its text tells apart.
+    if error.errno in _UNREACHED or any(f"[Errno {number}]" in str(error) for number in _UNREACHED):
         return "refused"
     if isinstance(error, ConnectionError):
         return "reset"

@@ -36,6 +36,7 @@ class SamplerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "seatrial.probe"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                process_group=0,  # Ctrl-C is for the runner, which ends this process in its own time
             )  # fmt: skip
         if self._process.stdin is None or self._process.stdout is None:
             raise TargetError("the sampler has no pipes")
@@ -45,6 +46,11 @@ class SamplerProcess:
             lines = self._log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
             self.stop()
             raise TargetError(f"the sampler did not start: {lines[-1]}")
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if it was started."""
+        return self._process.pid if self._process else None
 
     def poll(self) -> list[Sample]:
         """The samples recorded since the last poll."""

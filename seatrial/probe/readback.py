@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from seatrial.ledger import ABSENT, PHANTOM, PRESENT, UNREADABLE, WRONG, ReadBack, value_of
-from seatrial.probe.http1 import HttpClient
+from seatrial.probe.http1 import Answer, HttpClient
 from seatrial.probe.ways import TABLE, fill
+from seatrial.samples import OK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,14 +36,30 @@ def read_back(config: SamplerConfig, writes: Iterable[Sample], timeout_s: float 
     return found
 
 
+class _Patience:
+    """Reading goes on for as long as something can be read; it ends so many seconds after the last thing that could."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.progress()
+
+    def progress(self) -> None:
+        self._until = time.monotonic() + self._seconds
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self._until
+
+
 async def _through_api(config: SamplerConfig, keys: list[str], timeout_s: float) -> list[ReadBack]:
     """Every key, and some that nobody wrote; those are phantoms if they have a value."""
-    client, deadline = HttpClient(config.url, keep=True), time.monotonic() + timeout_s
+    client, patience = HttpClient(config.url, keep=True), _Patience(timeout_s)
     free = asyncio.Semaphore(AT_ONCE)
 
     async def read(key: str) -> ReadBack:
         async with free:
-            return await _read_key(config, client, key, deadline)
+            state = await _read_key(config, client, key, patience)
+        return ReadBack("ledger/api", key, state)
 
     strangers = [f"{config.run}-nobody-{number}" for number in range(STRANGERS)]
     found = await asyncio.gather(*(read(key) for key in [*keys, *strangers]))
@@ -51,25 +68,37 @@ async def _through_api(config: SamplerConfig, keys: list[str], timeout_s: float)
     return [*asked, *(ReadBack(item.stream, item.key, PHANTOM) for item in others if item.state in (PRESENT, WRONG))]
 
 
-async def _read_key(config: SamplerConfig, client: HttpClient, key: str, deadline: float) -> ReadBack:
+async def _read_key(config: SamplerConfig, client: HttpClient, key: str, patience: _Patience) -> str:
     read: dict[str, Any] = (config.ledger.read if config.ledger else None) or {}
     path = fill(read["path"], {"id": key})
-    while True:
-        request = client.request("GET", path, headers=read.get("headers"))
+    while not patience.over:
         try:
-            answer = await asyncio.wait_for(request, config.timeout_s)
-            if answer.status in NOT_THERE:
-                return ReadBack("ledger/api", key, ABSENT)
-            if answer.outcome == "ok":
-                same = _field(answer.json(), read["value"]) == value_of(key, config.nonce)
-                return ReadBack("ledger/api", key, PRESENT if same else WRONG)
+            request = client.request("GET", path, headers=read.get("headers"))
+            state = _state(
+                await asyncio.wait_for(request, config.timeout_s), read["value"], value_of(key, config.nonce)
+            )
         except TimeoutError:
-            pass
-        except ValueError:
-            return ReadBack("ledger/api", key, WRONG)
-        if time.monotonic() > deadline:
-            return ReadBack("ledger/api", key, UNREADABLE)
+            state = UNREADABLE
+        if state != UNREADABLE:
+            patience.progress()
+            return state
         await asyncio.sleep(0.1)
+    return UNREADABLE
+
+
+def _state(answer: Answer, field: str, expected: str) -> str:
+    """What an answer says of a write; one without the field says that there is nothing."""
+    if answer.status in NOT_THERE:
+        return ABSENT
+    if answer.outcome != OK:
+        return UNREADABLE
+    try:
+        value = _field(answer.json(), field)
+    except ValueError:
+        return WRONG
+    if value is None:
+        return ABSENT
+    return PRESENT if value == expected else WRONG
 
 
 def _field(value: Any, dotted: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -125,5 +154,6 @@ def _compare(config: SamplerConfig, stream: str, keys: list[str], stored: dict[s
             return ABSENT
         return PRESENT if stored[key] == value_of(key, config.nonce) else WRONG
 
-    strangers = sorted(stored.keys() - set(keys))
+    # A value that follows from the run's nonce was written by the sampler, even if a killed one left no sample of it.
+    strangers = sorted(key for key in stored.keys() - set(keys) if state(key) == WRONG)
     return [*(ReadBack(stream, key, state(key)) for key in keys), *(ReadBack(stream, k, PHANTOM) for k in strangers)]

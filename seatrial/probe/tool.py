@@ -16,6 +16,8 @@ from seatrial.probe.process import SamplerProcess
 if TYPE_CHECKING:
     from seatrial.samples import Sample
 
+Found = tuple[str, model.Outage]
+
 WARM = 20  # answers from which the normal latency is learnt, where there are so many
 
 
@@ -43,8 +45,8 @@ def summarize(samples: list[Sample], zero: datetime) -> dict[str, Any]:
     streams: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda sample: (sample.start_s, sample.end_s)):
         streams.setdefault(sample.stream, []).append(sample)
-    found = [outage for some in streams.values() for outage in model.outages(some, _normal(some))]
-    outages = [_described(outage, zero) for outage in _overlapping(found)]
+    found = [(name, outage) for name, some in streams.items() for outage in model.outages(some, _normal(some))]
+    outages = [_described(group, zero) for group in _overlapping(found)]
     return {"samples": len(samples), "failed": sum(not sample.ok for sample in samples), "outages": outages}
 
 
@@ -63,18 +65,22 @@ def _normal(samples: list[Sample]) -> model.Baseline:
     return model.baseline(answers[:WARM]) if len(answers) >= WARM else model.Baseline()
 
 
-def _overlapping(found: list[model.Outage]) -> list[model.Combined]:
+def _overlapping(found: list[Found]) -> list[list[Found]]:
     """Outages of the streams that overlap are one outage of the service."""
-    groups: list[list[model.Outage]] = []
-    for outage in sorted(found, key=lambda outage: outage.onset.lower_s):
-        if groups and outage.onset.lower_s <= max(other.end.upper_s for other in groups[-1]):
-            groups[-1].append(outage)
+    groups: list[list[Found]] = []
+    for stream, outage in sorted(found, key=lambda item: item[1].onset.lower_s):
+        if groups and outage.onset.lower_s <= max(other.end.upper_s for _, other in groups[-1]):
+            groups[-1].append((stream, outage))
         else:
-            groups.append([outage])
-    return [model.combine({"all": group}) for group in groups]
+            groups.append([(stream, outage)])
+    return groups
 
 
-def _described(outage: model.Combined, zero: datetime) -> dict[str, Any]:
+def _described(group: list[Found], zero: datetime) -> dict[str, Any]:
+    by_stream: dict[str, list[model.Outage]] = {}
+    for stream, item in group:
+        by_stream.setdefault(stream, []).append(item)
+    outage = model.combine(by_stream)
     ended = outage.end.upper_s != model.NEVER
 
     def utc(at_s: float) -> str:
@@ -83,6 +89,6 @@ def _described(outage: model.Combined, zero: datetime) -> dict[str, Any]:
     return {
         "lower_s": round(outage.duration.lower_s, 6),
         "upper_s": round(outage.duration.upper_s, 6) if ended else None,
-        "first_failure": utc(outage.onset.upper_s),
+        "first_failure": utc(min(item.first_failure_s for _, item in group)),
         "recovered": utc(outage.end.upper_s) if ended else None,
     }

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from typing import TYPE_CHECKING, Any
 
 from seatrial.ledger import value_of
 from seatrial.probe.http1 import HttpClient
-from seatrial.probe.sampler import Stream
+from seatrial.probe.sampler import Ended, Stream
 from seatrial.samples import OK
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import psycopg
 
     from seatrial.probe.config import LedgerConfig, SamplerConfig
 
@@ -38,7 +42,12 @@ def ledger_streams(config: SamplerConfig) -> list[Stream]:
 
 def _stream(config: SamplerConfig, ledger: LedgerConfig, way: str, send: Send) -> Stream:
     numbers = itertools.count(1)
-    return Stream(f"ledger/{way}", ledger.rate_hz, send, lambda: f"{config.run}-{way}-{next(numbers):06}", finer=1)
+
+    async def timed(key: str) -> Ended:
+        outcome = await send(key)
+        return Ended(outcome, time.monotonic())
+
+    return Stream(f"ledger/{way}", ledger.rate_hz, timed, lambda: f"{config.run}-{way}-{next(numbers):06}", finer=1)
 
 
 def through_api(config: SamplerConfig, write: dict[str, Any]) -> Send:
@@ -59,31 +68,56 @@ def in_sql(config: SamplerConfig, dsn: str) -> Send:
     """An insert into a table of Seatrial's own, committed by itself."""
     import psycopg
 
-    idle: list[psycopg.AsyncConnection[Any]] = []
+    database = _Database(dsn, config.timeout_s)
 
     async def send(key: str) -> str:
-        connected = False
+        connection = None
         try:
-            connection = idle.pop() if idle else await _sql_connection(dsn, config.timeout_s)
-            connected = True
+            connection = await database.connection()
             await connection.execute(f"INSERT INTO {TABLE} VALUES (%s, %s, %s)",  # noqa: S608 - a constant name
                                      (config.run, key, value_of(key, config.nonce)))  # fmt: skip
-        except psycopg.Error:
-            return "reset" if connected else "refused"
-        except OSError:
-            return "reset"
-        idle.append(connection)
+        except (psycopg.Error, OSError) as error:
+            return await database.broken(connection, error)
+        database.idle.append(connection)
         return OK
 
     return send
 
 
-async def _sql_connection(dsn: str, timeout_s: float) -> Any:  # noqa: ANN401 - psycopg's type, imported late
-    import psycopg
+class _Database:
+    """Connections, each used by one write at a time, and the table, made again should the database have lost it."""
 
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=max(2, int(timeout_s)))
-    await connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, id text PRIMARY KEY, value text)")
-    return connection
+    def __init__(self, dsn: str, timeout_s: float) -> None:
+        self._dsn, self._connect_timeout_s = dsn, max(2, int(timeout_s))
+        self._making, self._made = asyncio.Lock(), False
+        self.idle: list[psycopg.AsyncConnection[Any]] = []
+
+    async def connection(self) -> psycopg.AsyncConnection[Any]:
+        """An idle connection, or a new one."""
+        import psycopg
+
+        if self.idle:
+            return self.idle.pop()
+        timeout: dict[str, Any] = {"autocommit": True, "connect_timeout": self._connect_timeout_s}
+        connection = await psycopg.AsyncConnection.connect(self._dsn, **timeout)
+        async with self._making:  # two at once would both find it missing, and one would fail
+            if not self._made:
+                await connection.execute(
+                    f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, id text PRIMARY KEY, value text)"
+                )
+                self._made = True
+        return connection
+
+    async def broken(self, connection: psycopg.AsyncConnection[Any] | None, error: Exception) -> str:
+        """The outcome of a write that ended in this error: refused without a connection, reset if it was lost."""
+        import psycopg
+
+        if connection is None:
+            return "refused"
+        self._made = self._made and not isinstance(error, psycopg.errors.UndefinedTable)
+        lost = connection.broken or connection.closed
+        await connection.close()
+        return "reset" if lost else "error"
 
 
 def in_redis(config: SamplerConfig, url: str) -> Send:
@@ -102,12 +136,20 @@ def in_redis(config: SamplerConfig, url: str) -> Send:
         except exceptions.TimeoutError:
             return "timeout"
         except exceptions.ConnectionError as error:
-            return "refused" if isinstance(error.__cause__, ConnectionRefusedError) else "reset"
+            return "refused" if _never_taken(error) else "reset"
         except (exceptions.RedisError, OSError) as error:
             return "reset" if isinstance(error, OSError) else "error"
         return OK
 
     return send
+
+
+def _never_taken(error: Exception) -> bool:
+    """True if the command surely did not change anything: nobody listened, or the server was still loading."""
+    from redis.exceptions import BusyLoadingError
+
+    causes = (error, error.__cause__, error.__context__)
+    return any(isinstance(cause, ConnectionRefusedError | BusyLoadingError) for cause in causes)
 
 
 def fill(template: Any, fields: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON value

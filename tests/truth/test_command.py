@@ -15,7 +15,7 @@ import time
 import psutil
 import pytest
 
-from fixtures.deployments import BROKEN, notes_settings, story
+from fixtures.deployments import BROKEN, SEATRIAL, notes_settings, story
 from seatrial.bundled import bundled
 from seatrial.undo import pending_of
 
@@ -132,12 +132,28 @@ def test_a_folder_that_is_no_run_is_one_line(workplace):
     assert "expected a run's folder" in mistake(workplace, "judge", ".")
 
 
-def test_a_disk_without_space_is_one_line(workplace):
-    """The folder for reports cannot take a byte: said before anything is started."""
+def test_a_folder_for_reports_that_cannot_be_written_is_one_line(workplace):
+    """Said before anything is started."""
     workplace.write("seatrial.toml", notes_settings())
     workplace.write("story.yaml", story())
-    (workplace.folder / "reports").symlink_to("/dev/full")
-    assert "reports" in mistake(workplace, "run", "story.yaml")
+    workplace.write("reports", "a file where a folder should be")
+    assert "reports: expected a folder that can be written to" in mistake(workplace, "run", "story.yaml")
+
+
+def test_a_disk_without_space_is_one_line(workplace):
+    """A file system of 2 MB, in a mount namespace of its own: said before anything is started."""
+    inside = ["unshare", "--user", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*inside, "true"], check=False).returncode:
+        pytest.skip("user namespaces are missing; they come with: sysctl kernel.unprivileged_userns_clone=1")
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    (workplace.folder / "reports").mkdir()
+    run = f"mount -t tmpfs -o size=2m tmpfs reports && {' '.join(SEATRIAL)} run story.yaml"
+    done = subprocess.run([*inside, "sh", "-c", run], cwd=workplace.folder, env=workplace.environment,
+                          capture_output=True, text=True, check=False, timeout=DEADLINE_S)  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "expected 50 MB of free disk space, found 2 MB" in done.stderr
+    assert left_behind(workplace) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

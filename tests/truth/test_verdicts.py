@@ -59,18 +59,11 @@ def test_an_application_that_acknowledges_before_it_commits_fails_on_data_loss(w
 def test_a_fault_on_a_process_that_does_not_serve_is_inconclusive(workplace):
     """What is supervised is a wrapper, and the server lives elsewhere: killing the wrapper shows nothing."""
     marker = workplace.write("alive", "")
+    python, wrapper, server = sys.executable, BROKEN / "wrapper.py", BROKEN / "misbehaving.py"
     # Without an environment of its own the server cannot be told from a stranger, as one that another host runs.
-    server = [
-        "env",
-        "-i",
-        sys.executable,
-        str(BROKEN / "misbehaving.py"),
-        "--port",
-        "{port}",
-        "--data",
-        "{folder}/notes",
-    ]
-    command = ["python", str(BROKEN / "wrapper.py"), "--until", str(marker), "--", *server]
+    serving = f"{python} {server} --port {{port}} --data {{folder}}/notes"
+    elsewhere = f"env -i {python} {wrapper} --until {marker} -- {serving}"
+    command = ["sh", "-c", f"{elsewhere} & exec sleep 300"]
     try:
         done = run(workplace, re.sub("command = .*", f"command = {json.dumps(command)}", notes_settings()))
     finally:
