@@ -31,7 +31,7 @@ from seatrial import outages as model
 from seatrial.probe.config import SamplerConfig
 from seatrial.probe.process import SamplerProcess
 
-LENGTHS_S = (0.3, 0.5, 1.0, 1.9, 2.5, 5.0)
+LENGTHS_S = (0.3, 0.5, 1.0, 1.9, 2.0, 3.0, 5.0)
 MODES = ("refused", "reset", "hang", "503")
 BEFORE_S, AFTER_S, RATE_HZ = 2.0, 1.5, 50.0
 OK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -44,15 +44,24 @@ class Server:
     def __init__(self, port):
         self.port, self.mode, self.listener = port, "up", None
         self.writers, self.back = set(), asyncio.Event()
+        self.next = None  # the socket on which it will listen again
         self.answered = 0.0  # when it first answered after a hang: only then it serves again
 
-    async def listen(self):
-        self.listener = await asyncio.start_server(self.serve, "127.0.0.1", self.port, backlog=1024)
+    async def listen(self, sock=None):
+        sock = sock or self.bound()
+        self.listener = await asyncio.start_server(self.serve, sock=sock, backlog=1024)
+
+    def bound(self):
+        """A socket with the port, on which nobody listens yet."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", self.port))
+        return sock
 
     async def serve(self, reader, writer):
         self.writers.add(writer)
         try:
-            if self.mode == "reset":
+            if self.mode in ("reset", "refused"):
                 reset(writer)
             while await reader.readuntil(b"\r\n\r\n"):
                 if self.mode == "hang":
@@ -60,7 +69,7 @@ class Server:
                     if reader.at_eof():  # its client has given up: answering it is no service
                         return
                     self.answered = self.answered or time.monotonic()
-                if self.mode == "reset":
+                if self.mode in ("reset", "refused"):
                     reset(writer)
                 writer.write(BAD_ANSWER if self.mode == "503" else OK_ANSWER)
                 await writer.drain()
@@ -70,22 +79,29 @@ class Server:
             self.writers.discard(writer)
             writer.close()
 
-    async def go_down(self, mode):
+    def go_down(self, mode):
+        """From here on nothing is answered; the moment, which a busy core may stretch, as two bounds."""
+        began = time.monotonic()
         self.mode = mode
         self.back.clear()
         if mode == "refused":
             self.listener.close()
+            self.next = self.bound()
         if mode in ("refused", "reset"):
             for writer in list(self.writers):
                 reset(writer)
-        return time.monotonic()
+        return began, time.monotonic()
 
     async def come_back(self):
-        if self.mode == "refused":
-            await self.listen()
-        self.mode = "up"
+        began = time.monotonic()
+        was, self.mode = self.mode, "up"
+        if was == "refused":
+            self.next.listen(1024)
+        ended = time.monotonic()
         self.back.set()
-        return time.monotonic()
+        if was == "refused":
+            await self.listen(self.next)
+        return began, ended
 
 
 def reset(writer):
@@ -103,11 +119,11 @@ async def serve_case(port, mode, wait_s, length_s, after_s):
     print("listening", flush=True)
     sys.stdin.readline()
     await asyncio.sleep(wait_s)
-    down = await server.go_down(mode)
+    down = server.go_down(mode)
     await asyncio.sleep(length_s)
     back = await server.come_back()
     await asyncio.sleep(after_s)
-    print(json.dumps([down, server.answered or back]), flush=True)
+    print(json.dumps([down, (server.answered, server.answered) if server.answered else back]), flush=True)
 
 
 def burn(stop):
@@ -117,7 +133,7 @@ def burn(stop):
 
 
 def poll(url, period_s, stop):
-    """What a sequential poller reads: the time between its last good look before, and its first good one after."""
+    """What a sequential poller reads: from its first bad look to its first good one after, as krkn's tracker does."""
     lengths, failing_since = [], None
     while time.monotonic() < stop:
         began = time.monotonic()
@@ -176,7 +192,8 @@ def case(mode, length_s, chance):
             probe.stop()
             load.kill()
             load.wait()
-        return back - down, measure(model.cut(probe.poll(), back + AFTER_S - 0.3), down), read
+        bounds = measure(model.cut(probe.poll(), back[1] + AFTER_S - 0.3), down[0])
+        return (back[0] - down[1], back[1] - down[0]), bounds, read
 
 
 def measure(samples, down):
@@ -228,9 +245,10 @@ def run(lengths, repeat, chance):
     for mode in MODES:
         for length_s in lengths:
             for _ in range(repeat):
-                truth, bounds, (one, two) = case(mode, length_s, chance)
+                (least, most), bounds, (one, two) = case(mode, length_s, chance)
+                truth = (least + most) / 2
                 error = (bounds.lower_s + bounds.upper_s) / 2 - truth
-                inside = bounds.lower_s <= truth <= bounds.upper_s
+                inside = bounds.lower_s <= most and bounds.upper_s >= least
                 width = bounds.upper_s - bounds.lower_s
                 rows.append((inside, width, abs(error), abs(one - truth), abs(two - truth)))
                 measured = f"{truth:7.3f} {bounds.lower_s:7.3f} {bounds.upper_s:7.3f} {1e3 * width:5.0f}ms"

@@ -52,8 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A spec that asks for `scenario` runs once for each, under its name."""
-    if "scenario" not in metafunc.fixturenames:
+    """A spec that asks for `scenario` and `seatrial_session` runs once for each scenario, under its name."""
+    if not {"scenario", "seatrial_session"} <= set(metafunc.fixturenames):
         return
     from seatrial.catalogue import catalogue, find_scenario
     from seatrial.scenario import load_scenario
@@ -79,9 +79,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _scenario(item: pytest.Item) -> object:
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    scenario = parameters.get("scenario")
-    return scenario if scenario is None or hasattr(scenario, "estimate_s") else _NONE_CHOSEN
+    """The scenario of a spec, None if it is about something else, or the mark of a spec without one."""
+    if not {"scenario", "seatrial_session"} <= set(getattr(item, "fixturenames", ())):
+        return None
+    scenario = item.callspec.params.get("scenario")  # type: ignore[attr-defined] # parametrized above
+    return scenario if hasattr(scenario, "estimate_s") else _NONE_CHOSEN
 
 
 @pytest.hookimpl(wrapper=True)

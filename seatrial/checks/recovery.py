@@ -109,7 +109,7 @@ def _sampling_gap(timeline: Timeline) -> str | None:
     struck, until = struck_s(timeline) or 0.0, observed_until_s(timeline)
     for stream in ("probe/new", "probe/kept"):
         samples = [s for s in timeline.streams.get(stream, []) if struck - 1 <= s.intended_s <= until]
-        gaps = model.sampling_gaps(samples, rate_hz)
+        gaps = model.sampling_gaps(samples, rate_hz, until)
         if not samples:
             return f"the probe recorded nothing as {stream}"
         if gaps:
