@@ -43,7 +43,9 @@ class _Stream:
         self.last_answer_s = max(self.last_answer_s, sample.end_s)
 
     def trouble(self, now: float) -> str | None:
-        if self.streak < STABLE_COUNT or self.last_answer_s - self.streak_from_s < STABLE_SPAN_S:
+        never_failed = self.streak > 0 and self.last_failure_s == float("-inf")
+        stable = self.streak >= STABLE_COUNT and self.last_answer_s - self.streak_from_s >= STABLE_SPAN_S
+        if not (stable or never_failed):
             return "fails"
         if now - self.last_answer_s > max(SILENT_S, 5 * self.period_s):
             return "does not answer"

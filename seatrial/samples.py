@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from seatrial.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -93,8 +95,12 @@ class SampleTail:
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """All complete samples of a file, sorted by start; a torn last line (a killed writer) is left out."""
-    return sorted(SampleTail(path).poll(), key=lambda sample: (sample.start_s, sample.end_s, sample.stream))
+    """All complete samples of a file, sorted by start; a torn last line is left out. Raises InputError for others."""
+    try:
+        samples = SampleTail(path).poll()
+    except ValueError as error:
+        raise InputError("samples as Seatrial writes them", str(error), path) from None
+    return sorted(samples, key=lambda sample: (sample.start_s, sample.end_s, sample.stream))
 
 
 def _parse_lines(lines: Iterable[str]) -> Iterator[Sample]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__, engine, undo
 from seatrial.clock import SystemClock
-from seatrial.errors import MissingCapability, SeatrialError
+from seatrial.errors import MissingCapability, SeatrialError, TargetError
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
@@ -82,10 +82,11 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         """Take down what was brought up. Idempotent."""
-        for entry in self._undo.pending():
-            carry_out(entry.target, entry.step)
-            self._undo.done(entry)
+        left = self._tidy(self._undo.pending())
+        left = self._tidy(self._undo.pending()) if left else []  # what needed a deployment that is gone by now is done
         self._undo.close()
+        if left:
+            raise TargetError(f"not everything could be taken back ({'; '.join(left)}); try again: seatrial recover")
 
     def _bring_up(self) -> None:
         attached = self._options.attach
@@ -160,7 +161,7 @@ class Session:
         return result
 
     def _tidy(self, entries: list[undo.Entry]) -> list[str]:
-        """Remove the ledger's direct writes; what cannot be removed stays in the journal, and is said."""
+        """Carry the steps out; what fails stops nothing else, stays in the journal, and is said."""
         left = []
         for entry in entries:
             try:

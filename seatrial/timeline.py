@@ -115,6 +115,8 @@ def load_timeline(folder: Path) -> Timeline:
         lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise InputError("a run's folder with run.json and events.jsonl", str(error), folder) from None
+    if not isinstance(run, dict) or not {"scenario", "target", "settings", "objectives"} <= run.keys():
+        raise InputError("a run.json with scenario, target, settings and objectives", "another", folder / "run.json")
     events = (_event(line, number, folder, last=number == len(lines)) for number, line in enumerate(lines, 1))
     return Timeline(folder, run, tuple(event for event in events if event))
 
