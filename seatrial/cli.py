@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SeatrialError as error:
         print(f"seatrial: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
         return 2
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("seatrial: interrupted", file=sys.stderr)  # noqa: T201 - this is the command line
         return 1
@@ -101,7 +105,7 @@ def _add_format(command: argparse.ArgumentParser) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - this is the command line
+    print(text, flush=True)  # noqa: T201 - this is the command line
 
 
 def _verify(options: argparse.Namespace) -> int:

