@@ -53,6 +53,15 @@ def test_an_objective_inside_the_measured_interval_is_too_close_to_call(fake_tri
     assert outcome(fake_trial(recovery_s=3.0, rto_s=3.0).play(Kill("app")), "recovery time") is Outcome.INCONCLUSIVE
 
 
+def test_a_killed_component_that_seatrial_started_again_did_not_recover_by_itself(fake_trial):
+    """Healed before the clients were served: INCONCLUSIVE, however quickly they were served then."""
+    recovery = (
+        fake_trial(recovery_s=float("inf")).play(Kill("app"), hold_s=1.0, heal=True).verdict.promise("recovery time")
+    )
+    assert recovery.outcome is Outcome.INCONCLUSIVE
+    assert "by itself" in recovery.reason
+
+
 def test_a_fault_without_effect_is_inconclusive(fake_trial):
     """The blow was struck and nobody noticed: nothing was proven, however well the clients fared."""
     trial = fake_trial(effective=False).play(Kill("database"))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seatrial.verdict import Promise
 
 NAME = "recovery time"
+UNAIDED = ("Kill",)  # faults that the deployment has to survive without anybody's help
 
 
 def outages_by_stream(timeline: Timeline) -> dict[str, list[Outage]]:
@@ -91,17 +92,24 @@ def _sentence(stream: str, outages: list[Outage]) -> str:
 def _doubt(timeline: Timeline, *, ended: bool, lower: float, within: bool) -> str | None:
     """Why the recovery time cannot be certified, or None."""
     steady = timeline.first("steady")
-    if not proven(timeline):
-        return "the fault was not seen to have worked, so there was nothing to recover from"
-    if steady is None or not steady.data["met"]:
-        return "the target was not up before the fault"
-    if not ended:
-        return f"not recovered within the {lower:.1f} s that the scenario watched; the objective allows more"
-    if gap := _sampling_gap(timeline):
-        return gap
-    if not timeline.first("recovered"):
-        return "the run ended before every client was served again"
-    return None if within else "the objective lies inside the measured interval: too close to call"
+    gap = _sampling_gap(timeline)
+    doubts = {
+        "the fault was not seen to have worked, so there was nothing to recover from": not proven(timeline),
+        "the target was not up before the fault": steady is None or not steady.data["met"],
+        "Seatrial itself started what it had killed: nothing was seen to recover by itself": _helped(timeline),
+        f"not recovered within the {lower:.1f} s that the scenario watched; the objective allows more": not ended,
+        gap or "": gap is not None,
+        "the run ended before every client was served again": not timeline.first("recovered"),
+        "the objective lies inside the measured interval: too close to call": not within,
+    }
+    return next((doubt for doubt, holds in doubts.items() if holds), None)
+
+
+def _helped(timeline: Timeline) -> bool:
+    """Was a killed component healed before the clients were served? Then its restart policy was never seen at work."""
+    healing, recovered = timeline.time_of("healing"), timeline.time_of("recovered")
+    killed = any(event.data["fault"] in UNAIDED for event in timeline.all("effect"))
+    return killed and healing is not None and (recovered is None or healing < recovered)
 
 
 def _sampling_gap(timeline: Timeline) -> str | None:

@@ -24,9 +24,13 @@ WARM = 20  # answers from which the normal latency is learnt, where there are so
 def probe_url(url: str, rate_hz: float, duration_s: float, timeout_s: float) -> dict[str, Any]:
     """Sample for so long (or until Ctrl-C); the contract of `seatrial probe --format json`. Raises InputError."""
     parse_url(url)
-    for name, value in (("--rate", rate_hz), ("--duration", duration_s), ("--timeout", timeout_s)):
-        if not 0 < value < float("inf"):
-            raise InputError(f"{name} above 0", f"{value:g}")
+    for name, value, most in (
+        ("--rate", rate_hz, 1000),
+        ("--duration", duration_s, 1e7),
+        ("--timeout", timeout_s, 1e4),
+    ):
+        if not 0 < value <= most:
+            raise InputError(f"{name} above 0 and at most {most:g}", f"{value:g}")
     with tempfile.TemporaryDirectory(prefix="seatrial-probe-") as folder:
         process = SamplerProcess(SamplerConfig(url, folder, rate_hz=rate_hz, timeout_s=timeout_s))
         utc, monotonic = datetime.now(UTC), time.monotonic()
