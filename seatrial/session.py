@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__, engine, undo
 from seatrial.clock import SystemClock
-from seatrial.errors import MissingCapability, SeatrialError, TargetError
+from seatrial.errors import InputError, MissingCapability, SeatrialError, TargetError
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
@@ -69,7 +69,10 @@ class Session:
         self._clock = SystemClock()
 
     def __enter__(self) -> Session:
-        """Heal what killed runs left, and bring the target up. Raises TargetError, leaving nothing behind."""
+        """Heal what killed runs left, and bring the target up. Raises InputError or TargetError, leaving nothing."""
+        load = self.settings.load
+        if not load.requests and load.locustfile is None:
+            raise InputError("a [load] with requests or a locustfile", "neither", self.settings.file)
         for result in heal_abandoned():
             self.progress.phase(f"healed what a killed run left: {result.entry.step.operation}: {result.detail}")
         self._undo = undo.UndoJournal(undo.state_folder())

@@ -97,8 +97,6 @@ class _Source:
 
 def _check_names(settings: Settings, source: _Source) -> None:
     """Names that one table says and another relies on."""
-    if not settings.load.requests and settings.load.locustfile is None:
-        raise source.wrong(("load",), "a [load] with requests or a locustfile", "neither")
     known, local = ", ".join(settings.components) or "none", settings.targets.local
     for name in local:
         if name not in settings.components:

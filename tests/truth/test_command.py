@@ -85,6 +85,13 @@ def test_a_wrong_key_is_one_line_with_its_line_number(workplace):
     )
 
 
+def test_settings_without_a_load_are_one_line(workplace):
+    """Nothing can be judged of a deployment that nobody uses; said before anything is started."""
+    workplace.write("seatrial.toml", re.sub(r"requests = .*", "", notes_settings()))
+    workplace.write("story.yaml", story())
+    assert "expected a [load] with requests or a locustfile" in mistake(workplace, "run", "story.yaml")
+
+
 def test_an_unknown_scenario_is_one_line(workplace):
     """The names that there are come with it."""
     assert "kill-database" in mistake(workplace, "run", "kill-databse")
