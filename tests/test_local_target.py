@@ -436,13 +436,12 @@ APP = '[components]\napp = { kind = "application" }\n[targets.local.app]\n'
 
 
 def test_a_program_that_does_not_start_shows_its_last_lines_masked(tmp_path):
-    """The error carries what the program said, without the password in it, within a moment."""
-    begin = time.monotonic()
+    """The error carries what the program said, without the password in it."""
     script = "import sys; print('connecting to redis://:hunter22@host/0'); sys.exit('no such table')"
     message = up_fails(tmp_path, APP + f'command = ["{{python}}", "-c", {json.dumps(script)}, "{{port}}"]', TargetError)
     assert message.startswith("app did not start: it ended")
-    assert "connecting to redis://:***@host/0 | no such table" in message
-    assert time.monotonic() - begin < 5
+    said = message.partition("its last lines: ")[2].split(" | ")
+    assert set(said) == {"connecting to redis://:***@host/0", "no such table"}
 
 
 def test_a_program_that_never_gets_ready_is_given_up_after_its_time(tmp_path):
