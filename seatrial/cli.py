@@ -26,14 +26,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except SeatrialError as error:
-        print(f"seatrial: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
-        return 2
+        return _wrong(error)
     except BrokenPipeError:  # the reader of a pipe has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (OSError, UnicodeError) as error:  # a path that cannot be read or written
+        return _wrong(error)
     except KeyboardInterrupt:
         print("seatrial: interrupted", file=sys.stderr)  # noqa: T201 - this is the command line
         return 1
+
+
+def _wrong(error: Exception) -> int:
+    """One line for a mistake, without any secret that a URL in it may hold."""
+    from seatrial.masking import Masker
+
+    print(f"seatrial: {Masker().text(' '.join(str(error).split()))}", file=sys.stderr)  # noqa: T201 - the command line
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,9 +7,16 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 MASK = "***"
-_SECRET_NAME = re.compile(r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|auth", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/:@]*:)(?P<secret>[^\s@]+)(?P<tail>@)", re.IGNORECASE)
-_PAIR = re.compile(r"""(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*)(["']?\s*[=:]\s*["']?)([^\s"',;&}]+)""")
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)?|secret|token|key(_?id)?$|credential|auth|cookie|signature|(^|[_-])(pw|pwd|pat|pin|sig|dsn)($|[_-])",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(
+    r"""(?P<head>[a-z][a-z0-9+.-]*://[^\s/:@]*:)(?P<secret>[^\s"']+)(?P<tail>@)""", re.IGNORECASE
+)
+_PAIR = re.compile(
+    r"""(?i)((?:\b|--?)[\w-]*(?:pass|secret|token|api_?key|access_?key)[\w-]*|\bsig(?:nature)?)(["']?\s*[=:]\s*["']?)([^\s"',;&}]+)"""
+)
 
 
 def looks_secret(name: str) -> bool:
@@ -29,8 +36,9 @@ class Masker:
             for key, item in value.items():
                 self.learn(item, str(key))
         elif isinstance(value, list | tuple):
-            for item in value:
-                self.learn(item, name)
+            for item, before in zip(value, ["", *value], strict=False):
+                flag = before if isinstance(before, str) and before.startswith("-") and "=" not in before else ""
+                self.learn(item, flag.lstrip("-") or name)
         elif isinstance(value, str) and value:
             self._learn_text(value, name)
 

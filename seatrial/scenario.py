@@ -143,6 +143,14 @@ def scenario_of(experiment: dict[str, Any]) -> Scenario:
 
 
 def _checked(document: Document) -> Scenario:
+    try:
+        return _parsed(document)
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
+        said = f"{type(error).__name__}: {error}"[:120]
+        raise document.wrong((), "an experiment whose parts have the types that Chaos Toolkit wants", said) from None
+
+
+def _parsed(document: Document) -> Scenario:
     experiment = document.value
     if not isinstance(experiment, dict):
         raise document.wrong((), "a Chaos Toolkit experiment (a mapping)", type(experiment).__name__)

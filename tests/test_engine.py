@@ -162,6 +162,12 @@ def test_lost_writes_within_the_rpo_pass_and_are_shown(fake_trial):
     assert "1 acknowledged writes lost" in loss.reason
 
 
+def test_a_loss_that_reaches_back_to_the_first_write_has_no_known_end(fake_trial):
+    """Everything since the ledger began is lost: within the RPO as far as seen, and nobody knows how much further."""
+    loss = fake_trial(rpo_s=60.0, read_back=lose(range(60))).play(Kill("database")).verdict.promise("data loss")
+    assert (loss.outcome, loss.upper) == (Outcome.INCONCLUSIVE, None)
+
+
 def test_a_write_that_was_sent_after_the_blow_and_lost_is_excused_by_no_rpo(fake_trial):
     """The RPO covers what was written before the disaster; the last write came after it."""
     loss = fake_trial(rpo_s=60.0, read_back=lose([-1])).play(Kill("database")).verdict.promise("data loss")

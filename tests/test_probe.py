@@ -227,7 +227,7 @@ def test_the_sampler_ends_with_its_input(tmp_path):
 
 
 def test_the_sampler_dies_with_a_killed_runner(tmp_path):
-    """SIGKILL to the process that started it: within two seconds it is gone, and its samples are on disk."""
+    """SIGKILL to the process that started it: it ends by itself, and its samples are on disk."""
     runner = (
         "import sys, time\nfrom seatrial.probe.config import from_json\n"
         "from seatrial.probe.process import SamplerProcess\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed
 from seatrial.checks.windows import struck_s
@@ -27,6 +27,7 @@ class Account:
     wrong: tuple[str, ...]  # keys that hold another value than was written
     phantom: tuple[str, ...]  # keys that nobody wrote
     unreadable: tuple[str, ...]  # acknowledged keys that could not be read back
+    unbounded: bool  # the first acknowledged write of a stream is lost: nothing shows where the loss ends
     read: int  # acknowledged writes that were found as written
 
 
@@ -50,8 +51,16 @@ def account(timeline: Timeline) -> Account:
         tuple(key for (_, key), state in states.items() if state == WRONG),
         tuple(key for (_, key), state in states.items() if state == PHANTOM),
         tuple(place[1] for place in acknowledged if states.get(place, UNREADABLE) == UNREADABLE),
+        _first_is_lost(acknowledged, lost),
         sum(states.get(place) == PRESENT for place in acknowledged),
     )
+
+
+def _first_is_lost(acknowledged: dict[tuple[str, str], Sample], lost: list[Sample]) -> bool:
+    first: dict[str, Sample] = {}
+    for (stream, _), sample in sorted(acknowledged.items(), key=lambda item: item[1].end_s):
+        first.setdefault(stream, sample)
+    return any(sample in lost for sample in first.values())
 
 
 def data_loss(timeline: Timeline) -> list[Promise]:
@@ -71,11 +80,21 @@ def data_loss(timeline: Timeline) -> list[Promise]:
         return [inconclusive(timeline, NAME, said, proof=_proof(ledger), **numbers)]
     extent = _extent(timeline, ledger)
     if ledger.lost:
-        said = f"{len(ledger.lost)} acknowledged writes lost, the oldest {extent['measured']:.2f} s before the fault"
-        verdict = failed if extent["measured"] > objective else passed
-        return [verdict(timeline, NAME, f"{said}: {_lost(ledger)}", proof=_proof(ledger), **numbers, **extent)]
+        return [_within(timeline, ledger, {**numbers, **extent})]
     said = f"all {ledger.read} acknowledged writes were read back as written"
     return [passed(timeline, NAME, said, proof=_proof(ledger), **numbers, **extent)]
+
+
+def _within(timeline: Timeline, ledger: Account, numbers: dict[str, Any]) -> Promise:
+    """Writes were lost: is the loss within the RPO, and does the ledger reach back far enough to say so?"""
+    said = f"{len(ledger.lost)} acknowledged writes lost, the oldest {numbers['measured']:.2f} s before the fault"
+    said, proof = f"{said}: {_lost(ledger)}", _proof(ledger)
+    if numbers["measured"] > numbers["objective"]:
+        return failed(timeline, NAME, said, proof=proof, **numbers)
+    if ledger.unbounded:
+        said = f"{said}; so is the first write of the ledger: the loss may reach further back than it does"
+        return inconclusive(timeline, NAME, said, proof=proof, **{**numbers, "upper": None})
+    return passed(timeline, NAME, said, proof=proof, **numbers)
 
 
 def _without_ledger(timeline: Timeline) -> list[Promise]:
@@ -105,7 +124,8 @@ def _broken(timeline: Timeline, ledger: Account) -> str:
 
 def _extent(timeline: Timeline, ledger: Account) -> dict[str, float]:
     struck = struck_s(timeline)
-    seconds = max(struck - ledger.lost[0].end_s, 0.0) if ledger.lost and struck is not None else 0.0
+    # A write lost between the blow and its effect counts by its distance too: no loss is 0 s long.
+    seconds = max((abs(struck - sample.end_s) for sample in ledger.lost), default=0.0) if struck is not None else 0.0
     return {"measured": seconds, "lower": seconds, "upper": seconds}
 
 

@@ -50,7 +50,9 @@ def parse_url(url: str) -> Endpoint:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise InputError("an http or https URL", f"{url!r} ({error})") from None
+        raise InputError("an http or https URL", f"{url.rsplit('@', maxsplit=1)[-1]!r} ({error})") from None
+    if any(character <= " " for character in url):
+        raise InputError("a URL without spaces", repr(url.rsplit("@", maxsplit=1)[-1]))
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise InputError("an http or https URL with a host", repr(url.rsplit("@", maxsplit=1)[-1]))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -52,7 +52,7 @@ def _stream(config: SamplerConfig, ledger: LedgerConfig, way: str, send: Send) -
 
 def through_api(config: SamplerConfig, write: dict[str, Any]) -> Send:
     """The application's own request, with {id} and {value} in path and body."""
-    client = HttpClient(config.url, keep=True)
+    client = HttpClient(config.url, keep=False)  # the load keeps its connections; here new ones have to work
 
     async def send(key: str) -> str:
         fields = {"id": key, "value": value_of(key, config.nonce)}
