@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import InputError, SeatrialError
 from seatrial.roles import UndoStep
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class UndoJournal:
     """The journal of this process. Every step is synced to disk before `write` returns."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError("a folder for undo journals", error.strerror or str(error), folder) from None
         self.path = folder / f"undo-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
         self._count = 0
         owner = {"pid": os.getpid(), "started": psutil.Process().create_time()}
@@ -90,7 +93,7 @@ def pending_of(path: Path) -> list[Entry]:
     for value in _lines(path):
         if "done" in value:
             entries.pop(value["done"], None)
-        elif "number" in value:
+        elif {"number", "target", "operation", "arguments"} <= value.keys():
             step = UndoStep(value["operation"], value["arguments"])
             entries[value["number"]] = Entry(value["number"], value["target"], step)
     return sorted(entries.values(), key=lambda entry: -entry.number)
@@ -98,7 +101,7 @@ def pending_of(path: Path) -> list[Entry]:
 
 def abandoned(folder: Path) -> list[Path]:
     """Journals whose process is gone, the oldest first."""
-    paths = sorted(folder.glob("undo-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    paths = sorted((path for path in folder.glob("undo-*.jsonl") if path.is_file()), key=lambda p: p.stat().st_mtime)
     return [path for path in paths if not _owner_lives(path)]
 
 
@@ -139,16 +142,18 @@ def _owner_lives(path: Path) -> bool:
     try:
         process = psutil.Process(owner["pid"])
         return abs(process.create_time() - owner["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, KeyError, TypeError, ValueError):  # gone, or no owner that could be asked for
         return False
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            yield json.loads(line)
+            value = json.loads(line)
         except ValueError:
             return
+        if isinstance(value, dict):
+            yield value
 
 
 def _sync_folder(folder: Path) -> None:

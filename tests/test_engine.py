@@ -62,6 +62,18 @@ def test_a_killed_component_that_seatrial_started_again_did_not_recover_by_itsel
     assert "by itself" in recovery.reason
 
 
+def test_a_wait_that_ended_before_the_blow_shows_no_recovery(fake_trial):
+    """Recovery awaited first and the fault struck then: INCONCLUSIVE, nobody watched the clients come back."""
+    trial = fake_trial(recovery_s=1.0)
+    trial.trial.begin()
+    assert trial.trial.served()
+    assert trial.trial.await_recovery()
+    trial.trial.inject(Kill("app"))
+    trial.trial.after()
+    trial.trial.end()
+    assert outcome(trial, "recovery time") is Outcome.INCONCLUSIVE
+
+
 def test_a_fault_without_effect_is_inconclusive(fake_trial):
     """The blow was struck and nobody noticed: nothing was proven, however well the clients fared."""
     trial = fake_trial(effective=False).play(Kill("database"))

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from seatrial.errors import TargetError
 from seatrial.roles import UndoStep
 from seatrial.undo import UndoJournal, abandoned, pending_of, recover
@@ -90,3 +92,11 @@ def test_a_pid_that_was_given_to_another_process_does_not_keep_a_journal(tmp_pat
     owner["owner"]["started"] -= 1000
     journal.path.write_text("\n".join([json.dumps(owner), *lines[1:]]) + "\n")
     assert abandoned(tmp_path) == [journal.path]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[1, 2]\n", b'{"owner": 5}\n{"number": 1}\n', b""])
+def test_a_journal_that_is_none_stops_no_start(tmp_path, content):
+    """Whatever stands in the folder, recovery goes on: there is nothing in it that could be undone."""
+    (tmp_path / "undo-1-x.jsonl").write_bytes(content)
+    (tmp_path / "undo-2-folder.jsonl").mkdir()
+    assert recover(tmp_path, lambda *_: None) == []
