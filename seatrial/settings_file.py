@@ -91,7 +91,8 @@ class _Source:
         return self.wrong(where, subject, self._shown(key, problem["input"]))
 
     def _shown(self, key: str, value: Any) -> str:  # noqa: ANN401 - any TOML value
-        hidden = looks_secret(key) or any(secret in str(value) for secret in self.secrets)
+        telling = {"env", "command", "sql", "redis", "url", "headers"} & set(key.split("."))
+        hidden = telling or looks_secret(key) or any(secret in str(value) for secret in self.secrets)
         return "a value that is not shown" if hidden else repr(value)[:80]
 
 

@@ -75,14 +75,23 @@ def data_loss(timeline: Timeline) -> list[Promise]:
     broken = _broken(timeline, ledger)
     if broken:
         return [failed(timeline, NAME, broken, proof=_proof(ledger), **numbers, **_extent(timeline, ledger))]
-    if ledger.unreadable:
-        said = f"{len(ledger.unreadable)} acknowledged writes could not be read back: {_named(ledger.unreadable)}"
-        return [inconclusive(timeline, NAME, said, proof=_proof(ledger), **numbers)]
+    if doubt := _doubt(timeline, ledger):
+        return [inconclusive(timeline, NAME, doubt, proof=_proof(ledger), **numbers)]
     extent = _extent(timeline, ledger)
     if ledger.lost:
         return [_within(timeline, ledger, {**numbers, **extent})]
     said = f"all {ledger.read} acknowledged writes were read back as written"
     return [passed(timeline, NAME, said, proof=_proof(ledger), **numbers, **extent)]
+
+
+def _doubt(timeline: Timeline, ledger: Account) -> str:
+    """Why the account does not show what became of every write, or an empty string."""
+    begun, recorded = timeline.first("readback-begin"), sum(ledger.results.values())
+    if begun and begun.data["writes"] > recorded:
+        return f"{begun.data['writes']} writes were read back, and only {recorded} are recorded"
+    if ledger.unreadable:
+        return f"{len(ledger.unreadable)} acknowledged writes could not be read back: {_named(ledger.unreadable)}"
+    return ""
 
 
 def _within(timeline: Timeline, ledger: Account, numbers: dict[str, Any]) -> Promise:
