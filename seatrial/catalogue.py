@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.bundled import bundled
 from seatrial.errors import InputError
+
+if TYPE_CHECKING:
+    from seatrial.scenario import Scenario
 
 
 def catalogue() -> dict[str, Path]:
@@ -24,6 +28,11 @@ def find_scenario(name: str, base: Path) -> Path:
     if path.is_file():
         return path
     raise InputError(f"a scenario ({', '.join(known)}) or the path of a scenario file", name)
+
+
+def is_shipped(scenario: Scenario) -> bool:
+    """Did it come with Seatrial? Such a scenario is skipped on a deployment that lacks what it breaks."""
+    return catalogue().get(scenario.name) == scenario.document.file
 
 
 def describe() -> str:

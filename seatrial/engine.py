@@ -2,7 +2,8 @@
 
     1  observe   the probe, the ledger's writers and the load begin, each recording by itself
     2  before    they run undisturbed; the steady state is what they see
-    3  steady    Chaos Toolkit asks whether all clients are served; if not, nothing is broken
+    3  steady    Chaos Toolkit asks whether all clients are served, and a few writes are read back; if they are not,
+                 nothing is broken
     4  undo      for each fault, what takes it back is written and synced to disk
     5  inject    the fault strikes, and what was seen of it is recorded
     6  heal      if the scenario says so; a fault that the deployment must survive by itself stays
@@ -10,18 +11,16 @@
     8  after     the clients run on undisturbed
     9  end       observers stop; the ledger's writes are read back; all is healed; the target is audited for residue
 
-Phases 3 to 7 are the experiment, played by Chaos Toolkit through `seatrial.chaos`. Whatever happens, 9 does.
+Phases 3 to 7 are the experiment, which `seatrial.play` lets Chaos Toolkit play. Whatever happens, 9 does.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seatrial import chaos
-from seatrial.errors import Interrupted, MissingCapability, SeatrialError, TargetError
-from seatrial.ledger import write_read_back
+from seatrial.errors import MissingCapability, SeatrialError, TargetError
+from seatrial.ledger import PRESENT, write_read_back
 from seatrial.live import LiveView
 
 if TYPE_CHECKING:
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
     from seatrial.progress import Progress
     from seatrial.roles import Clock, Effect, Fault, Observer, Target
     from seatrial.samples import Sample
-    from seatrial.scenario import Scenario
     from seatrial.timeline import Recorder
     from seatrial.undo import Entry, UndoJournal
 
 STEP_S = 0.1  # how often a waiting run looks at what its clients see
+TRIED = 3  # writes of each of the ledger's ways that are read back before anything is broken
 SETTLE_S = 1.0  # the load's first second, before the window `before` begins
 
 
@@ -94,6 +93,8 @@ class Trial:
         """Phase 3, and the hypothesis after the method: every client is being served."""
         kind = "steady-after" if self._steady_asked else "steady"
         troubles = self._until_served(self._patience.watch_s)
+        if not self._steady_asked and not troubles:
+            troubles = self._unread()
         self._hopeless |= bool(troubles) and not self._steady_asked
         self._steady_asked = True
         self._event(kind, met=not troubles, detail="; ".join(troubles) or "all clients are served")
@@ -201,6 +202,12 @@ class Trial:
         write_read_back(self._parts.recorder.folder / "readback.csv", found)
         self._event("readback-end", entries=len(found))
 
+    def _unread(self) -> list[str]:
+        """Can the ledger be read back at all? Asked of a few of the oldest writes, before anything is broken."""
+        found = self._parts.read_back(self._live.oldest_writes(TRIED))
+        states = {item.stream: item.state for item in found if item.state != PRESENT}
+        return [f"{stream}: an acknowledged write reads back as {state}" for stream, state in states.items()]
+
     def _stop_observers(self) -> list[Sample]:
         for observer in self._parts.observers:
             observer.stop()
@@ -236,32 +243,6 @@ class Trial:
         except OSError as error:
             if not self._healing:  # what was broken is healed even if nobody can read of it
                 raise TargetError(f"the run's folder cannot be written to: {error.strerror or error}") from None
-
-
-def run(trial: Trial, scenario: Scenario) -> None:
-    """Play a scenario on a trial, from the first phase to the last. Raises Interrupted after healing."""
-    try:
-        trial.begin()
-        journal = _play(trial, scenario)
-        if journal["status"] == "interrupted":
-            raise Interrupted("stopped by a signal")
-        trial.after()
-    except (KeyboardInterrupt, Interrupted) as stop:
-        trial.interrupted(str(stop) or "Ctrl-C")
-        raise Interrupted(str(stop) or "Ctrl-C") from None
-    finally:
-        trial.end()
-
-
-def _play(trial: Trial, scenario: Scenario) -> dict[str, Any]:
-    from chaoslib.experiment import run_experiment
-
-    logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())  # its journal says it all
-    settings = {"runtime": {"rollbacks": {"strategy": "always"}}}  # the default leaves a fault after Ctrl-C
-    with chaos.acting_on(trial):
-        journal: dict[str, Any] = run_experiment(scenario.experiment, settings, event_handlers=[chaos.Signals()])
-    trial.document("journal.json", journal)
-    return journal
 
 
 def _fields(fault: Fault) -> dict[str, Any]:

@@ -12,14 +12,15 @@ from seatrial.targets import reattach
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from seatrial.roles import Target
     from seatrial.settings import Ledger
+    from seatrial.targets import Reattached
 
 _FORGET = {"forget_sql": forget_sql, "forget_redis": forget_redis}
 
 
-def carry_out(identity: Mapping[str, Any], step: UndoStep) -> None:
-    """Carry out a step on the target of this identity. Idempotent. Raises TargetError or InputError."""
-    deployment = reattach(identity)
+def carry_out(deployment: Target | Reattached, step: UndoStep) -> None:
+    """Carry out a step on the deployment it belongs to. Idempotent. Raises TargetError or InputError."""
     forget = _FORGET.get(step.operation)
     if forget is None:
         deployment.undo(step)
@@ -35,4 +36,8 @@ def ledger_steps(ledger: Ledger, run: str) -> list[UndoStep]:
 
 def heal_abandoned() -> list[undo.Recovered]:
     """Carry out what killed runs left in their journals."""
-    return undo.recover(undo.state_folder(), carry_out)
+    return undo.recover(undo.state_folder(), _reach_and_carry_out)
+
+
+def _reach_and_carry_out(identity: Mapping[str, Any], step: UndoStep) -> None:
+    carry_out(reattach(identity), step)

@@ -74,6 +74,14 @@ class LiveView:
             if sample.stream.startswith("ledger/"):
                 self.writes.append(sample)
 
+    def oldest_writes(self, count: int) -> list[Sample]:
+        """The first acknowledged writes, so many of each of the ledger's ways."""
+        found: dict[str, list[Sample]] = {}
+        for write in self.writes:
+            if write.ok and len(found.setdefault(write.stream, [])) < count:
+                found[write.stream].append(write)
+        return [write for writes in found.values() for write in writes]
+
     @property
     def streams(self) -> tuple[str, ...]:
         """Streams that have been seen."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from seatrial.errors import Interrupted, MissingCapability, SeatrialError
+from seatrial.errors import Interrupted, MissingCapability, SeatrialError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -70,12 +70,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("scenario", chosen, ids=[scenario.name for scenario in chosen])
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A spec for which no scenario was chosen is no test, not a skipped one; the rest will take so long."""
-    chosen = {item: _scenario(item) for item in items}
-    items[:] = [item for item in items if chosen[item] is not _NONE_CHOSEN]
-    estimates = [scenario.estimate_s for scenario in chosen.values() if hasattr(scenario, "estimate_s")]
-    config.stash[PLAN] = (len(estimates), START_S + sum(estimates))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A spec for which no scenario was chosen is no test, not a skipped one."""
+    items[:] = [item for item in items if _scenario(item) is not _NONE_CHOSEN]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is left after `-k` and `-m` will take so long."""
+    estimates = [scenario.estimate_s for scenario in map(_scenario, session.items) if hasattr(scenario, "estimate_s")]
+    session.config.stash[PLAN] = (len(estimates), START_S + sum(estimates))
 
 
 def _scenario(item: pytest.Item) -> object:
@@ -87,15 +90,32 @@ def _scenario(item: pytest.Item) -> object:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """As in the call: the fixture `trial` begins a trial here."""
+    with _said_in_one_line():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    """A missing prerequisite skips the test; a mistake that a user can mend ends the session with status 2."""
+    """What Seatrial raises on purpose is told in one line."""
+    with _said_in_one_line():
+        return (yield)
+
+
+@contextmanager
+def _said_in_one_line() -> Iterator[None]:
+    """A missing prerequisite skips the test, a mistake in it fails it; a lost deployment ends the session."""
     try:
-        with _usage_errors():
-            return (yield)
+        yield
     except MissingCapability as missing:
-        pytest.skip(str(missing))
+        raise pytest.skip.Exception(str(missing)) from None
     except Interrupted:
         raise KeyboardInterrupt from None
+    except TargetError as error:
+        raise pytest.exit.Exception(str(error), returncode=2) from None
+    except SeatrialError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,6 +129,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "call":
         report.extras = [*getattr(report, "extras", []), *_links(item)]  # type: ignore[attr-defined] # pytest-html's
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 - pytest's is private
+    """Each run's verdict and report, for those who use pytest itself."""
+    results = config.stash[RESULTS]
+    if results:
+        terminalreporter.section("seatrial")
+    for result in results:
+        report = os.path.relpath(result.folder / "report.html", config.invocation_params.dir)
+        terminalreporter.write_line(f"{result.verdict.outcome.value:12}  {_scenario_of(result)}  {report}")
 
 
 def _links(item: pytest.Item) -> list[dict[str, Any]]:

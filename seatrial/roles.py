@@ -67,6 +67,10 @@ class Target(Protocol):
     def components(self) -> tuple[str, ...]:
         """Names of the components that scenarios can name."""
 
+    @property
+    def exists(self) -> bool:
+        """Is there a deployment to reach?"""
+
     def up(self) -> None:
         """Bring the deployment up and wait until it is ready. Raises TargetError, leaving nothing behind."""
 

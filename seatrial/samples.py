@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OK = "ok"
 UNSENT = "unsent"
+TIMEOUT = "timeout"
 FIELDS = ("stream", "intended", "start", "end", "outcome", "key")
 
 

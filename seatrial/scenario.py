@@ -15,7 +15,14 @@ import yaml
 from pydantic import Field, ValidationError
 
 from seatrial.errors import InputError
-from seatrial.faults import FAULTS, make_fault
+from seatrial.experiment import (
+    EXPERIMENT_FIELDS,
+    check_fields,
+    check_with_chaos_toolkit,
+    extension_place,
+    own_actions,
+)
+from seatrial.faults import COMPONENT_FIELDS, FAULTS, make_fault
 from seatrial.settings import DisasterKind, Model, Seconds
 from seatrial.yaml_lines import Document, Where, load_document
 
@@ -24,13 +31,6 @@ if TYPE_CHECKING:
     from seatrial.settings import Objectives, Settings
 
 Window = Literal["before", "during", "after"]
-ACTIONS_MODULE = "seatrial.chaos"
-_EXPERIMENT = {"version", "title", "description", "tags", "configuration", "secrets", "extensions", "contributions",
-               "controls", "steady-state-hypothesis", "method", "rollbacks", "runtime"}  # fmt: skip
-_ACTIVITY = {"type", "name", "provider", "tolerance", "pauses", "background", "controls", "configuration", "secrets",
-             "ref"}  # fmt: skip
-_PROVIDER = {"type", "module", "func", "arguments", "secrets", "url", "method", "headers", "timeout", "path"}
-_HYPOTHESIS = {"title", "probes", "controls"}
 
 
 class Tightened(Model):
@@ -39,7 +39,7 @@ class Tightened(Model):
     p95_s: Seconds | None = None
     error_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
     rto_s: Seconds | None = None
-    rpo_s: Annotated[float, Field(ge=0)] | None = None
+    rpo_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class Extension(Model):
@@ -49,8 +49,8 @@ class Extension(Model):
     disaster: DisasterKind = "application"  # whose RTO and RPO hold
     proves: str  # in a sentence, what a PASS says
     promise: str  # which promise of the plan it belongs to
-    before_s: Annotated[float, Field(ge=2)] = 5.0  # load before the fault
-    after_s: Annotated[float, Field(ge=0)] = 5.0  # load after the recovery
+    before_s: Annotated[float, Field(ge=2, allow_inf_nan=False)] = 5.0  # load before the fault
+    after_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0  # load after the recovery
     wait_s: Seconds = 60.0  # the longest wait for the recovery
     slo: tuple[Window, ...] = ("before", "after")  # windows in which p95 and error rate must hold
     objectives: Tightened = Tightened()
@@ -102,16 +102,20 @@ class Scenario:
             _tighter(disaster.rpo_s, own.rpo_s),
         )
 
+    def unknown_components(self, settings: Settings) -> list[tuple[Where, str]]:
+        """The components that its faults name and the settings do not have, with their places."""
+        return [
+            ((*where, "arguments", field), str(arguments[field]))
+            for where, _, arguments in _fault_actions(self.experiment)
+            for field in COMPONENT_FIELDS
+            if field in arguments and arguments[field] not in settings.components
+        ]
+
     def check_against(self, settings: Settings) -> None:
         """Raise InputError if it names a component that the settings do not have, or loosens an objective."""
-        for where, arguments in _fault_arguments(self.experiment):
-            for field in ("component", "source", "destination"):
-                name = arguments.get(field)
-                if name is not None and name not in settings.components:
-                    known = ", ".join(settings.components) or "none"
-                    raise self.document.wrong(
-                        (*where, field), f"a component of {settings.file.name} ({known})", str(name)
-                    )
+        for where, name in self.unknown_components(settings):
+            known = ", ".join(settings.components) or "none"
+            raise self.document.wrong(where, f"a component of {settings.file.name} ({known})", name)
         self._refuse_loosening(settings.objectives)
 
     def _refuse_loosening(self, objectives: Objectives) -> None:
@@ -124,7 +128,7 @@ class Scenario:
         }
         for field, (promised, wanted) in pairs.items():
             if wanted is not None and wanted > promised:
-                where = (*_extension_place(self.experiment), "objectives", field)
+                where = (*extension_place(self.experiment), "objectives", field)
                 raise self.document.wrong(
                     where, f"{field} at most {promised:g}, as promised in seatrial.toml", f"{wanted:g}"
                 )
@@ -138,7 +142,9 @@ def load_scenario(path: Path) -> Scenario:
 def scenario_of(experiment: dict[str, Any]) -> Scenario:
     """The scenario of an experiment that Chaos Toolkit has read itself, from whatever file. Raises InputError."""
     name = re.sub(r"[^a-z0-9]+", "-", str(experiment.get("title", "experiment")).lower()).strip("-")
-    written = {key: value for key, value in experiment.items() if key in _EXPERIMENT}  # Chaos Toolkit adds its own
+    written = {
+        key: value for key, value in experiment.items() if key in EXPERIMENT_FIELDS
+    }  # Chaos Toolkit adds its own
     return _checked(Document(Path(name), yaml.safe_dump(written, sort_keys=False)))
 
 
@@ -154,10 +160,10 @@ def _parsed(document: Document) -> Scenario:
     experiment = document.value
     if not isinstance(experiment, dict):
         raise document.wrong((), "a Chaos Toolkit experiment (a mapping)", type(experiment).__name__)
-    _check_fields(document)
+    check_fields(document)
     extension = _extension(document)
     faults = tuple(_fault(document, where, func, arguments) for where, func, arguments in _fault_actions(experiment))
-    _check_with_chaos_toolkit(document)
+    check_with_chaos_toolkit(document)
     return Scenario(document.file.stem, document, experiment, extension, faults, _hold_s(experiment))
 
 
@@ -165,55 +171,28 @@ def _tighter(promised: float, own: float | None) -> float:
     return promised if own is None else min(promised, own)
 
 
-def _check_fields(document: Document) -> None:
-    experiment = document.value
-    _refuse_unknown(document, (), experiment, _EXPERIMENT)
-    hypothesis = experiment.get("steady-state-hypothesis") or {}
-    _refuse_unknown(document, ("steady-state-hypothesis",), hypothesis, _HYPOTHESIS)
-    for where, activity in _activities(experiment):
-        _refuse_unknown(document, where, activity, _ACTIVITY)
-        _refuse_unknown(document, (*where, "provider"), activity.get("provider") or {}, _PROVIDER)
-
-
-def _refuse_unknown(document: Document, where: Where, value: Any, known: set[str]) -> None:  # noqa: ANN401 - YAML
-    if not isinstance(value, dict):
-        raise document.wrong(where, "a mapping", repr(value)[:60])
-    for key in value:
-        if key not in known:
-            raise document.wrong((*where, str(key)), f"one of {', '.join(sorted(known))}", f"the unknown field {key}")
-
-
-def _check_with_chaos_toolkit(document: Document) -> None:
-    from chaoslib.exceptions import ChaosException
-    from chaoslib.experiment import ensure_experiment_is_valid
-
-    try:
-        ensure_experiment_is_valid(document.value)
-    except (ChaosException, KeyError, TypeError, AttributeError) as error:
-        raise document.wrong((), "an experiment that Chaos Toolkit accepts", str(error)) from None
-
-
 def _extension(document: Document) -> Extension:
-    place = _extension_place(document.value)
+    place = extension_place(document.value)
     if not place:
         raise document.wrong(("extensions",), "an extension named seatrial (see the shipped scenarios)", "none")
-    value = _tuples(document.value["extensions"][place[1]])
+    return make_extension(document, place, document.value["extensions"][place[1]])
+
+
+def make_extension(document: Document, place: Where, values: dict[str, Any]) -> Extension:
+    """The checked extension. Raises InputError for the first field that is wrong, at its place in the document."""
     try:
-        return Extension.model_validate(value)
+        return Extension.model_validate(_tuples(values))
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where, key = (*place, *problem["loc"]), ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(Extension.model_fields)
+            known = ", ".join(_fields_at(problem["loc"]))
             raise document.wrong(where, f"one of {known}", f"the unknown field {key}") from None
         raise document.wrong(where, f"{key}: {problem['msg']}", repr(problem["input"])[:60]) from None
 
 
-def _extension_place(experiment: dict[str, Any]) -> tuple[str | int, ...]:
-    for index, extension in enumerate(experiment.get("extensions") or []):
-        if isinstance(extension, dict) and extension.get("name") == "seatrial":
-            return ("extensions", index)
-    return ()
+def _fields_at(loc: tuple[str | int, ...]) -> list[str]:
+    return list(Tightened.model_fields if loc[0] == "objectives" else Extension.model_fields)
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - a YAML tree; strict models want tuples, YAML has lists
@@ -222,40 +201,16 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - a YAML tree; strict models wan
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _activities(experiment: dict[str, Any]) -> list[tuple[Where, Any]]:
-    hypothesis = experiment.get("steady-state-hypothesis") or {}
-    parts: list[tuple[Where, Any]] = [
-        (("steady-state-hypothesis", "probes"), hypothesis.get("probes")),
-        (("method",), experiment.get("method")),
-        (("rollbacks",), experiment.get("rollbacks")),
-    ]
-    return [((*where, index), item) for where, items in parts for index, item in enumerate(items or [])]
-
-
-def _own_actions(experiment: dict[str, Any]) -> list[tuple[Where, str, dict[str, Any]]]:
-    found = []
-    for where, activity in _activities(experiment):
-        provider = activity.get("provider") or {}
-        if where[0] == "method" and provider.get("module") == ACTIONS_MODULE:
-            place = (*where, "provider", "arguments")
-            found.append((place, str(provider.get("func")), dict(provider.get("arguments") or {})))
-    return found
-
-
 def _fault_actions(experiment: dict[str, Any]) -> list[tuple[Where, str, dict[str, Any]]]:
-    return [action for action in _own_actions(experiment) if action[1] in FAULTS]
-
-
-def _fault_arguments(experiment: dict[str, Any]) -> list[tuple[Where, dict[str, Any]]]:
-    return [(where, arguments) for where, _, arguments in _fault_actions(experiment)]
+    return [action for action in own_actions(experiment) if action[1] in FAULTS]
 
 
 def _fault(document: Document, where: Where, func: str, arguments: dict[str, Any]) -> Fault:
     try:
         return make_fault(func, arguments)
     except InputError as error:
-        raise document.wrong(where, error.expected, error.found) from None
+        raise document.wrong((*where, "arguments"), error.expected, error.found) from None
 
 
 def _hold_s(experiment: dict[str, Any]) -> float:
-    return sum(float(arguments.get("seconds", 0)) for _, func, arguments in _own_actions(experiment) if func == "hold")
+    return sum(float(arguments.get("seconds", 0)) for _, func, arguments in own_actions(experiment) if func == "hold")

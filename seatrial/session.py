@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__, engine, undo
+from seatrial.catalogue import is_shipped
 from seatrial.clock import SystemClock
 from seatrial.errors import InputError, MissingCapability, SeatrialError, TargetError
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
 from seatrial.observers import observers_for, sampler_config
+from seatrial.play import play
 from seatrial.probe.readback import read_back
 from seatrial.roles import UndoStep
 from seatrial.targets import open_target
@@ -114,11 +116,17 @@ class Session:
         self.refuse_impossible(scenario)
         self.progress.part(f"{scenario.name}: {scenario.title}", scenario.estimate_s)
         with self.trial(scenario) as (trial, folder):
-            engine.run(trial, scenario)
+            play(trial, scenario)
         return self.conclude(folder)
 
     def refuse_impossible(self, scenario: Scenario) -> None:
-        """Raise MissingCapability if the target cannot do what a fault of the scenario needs."""
+        """Raise MissingCapability if the target lacks a capability, or a component that a shipped scenario breaks."""
+        unknown = scenario.unknown_components(self.settings)
+        if unknown and is_shipped(scenario):
+            name = self.settings.file.name
+            raise MissingCapability(
+                f"{name} has no component {unknown[0][1]}, which the scenario {scenario.name} breaks"
+            )
         for fault in scenario.faults:
             if not isinstance(self.target, fault.needs):
                 name = fault.needs.__name__
@@ -168,7 +176,7 @@ class Session:
         left = []
         for entry in entries:
             try:
-                carry_out(entry.target, entry.step)
+                carry_out(self.target, entry.step)
             except SeatrialError as error:
                 left.append(str(error))
             else:
@@ -212,10 +220,4 @@ class Session:
 
 
 def _argument(scenario: Scenario) -> str:
-    from seatrial.catalogue import catalogue
-
-    return (
-        scenario.name
-        if catalogue().get(scenario.name) == scenario.document.file
-        else os.path.relpath(scenario.document.file)
-    )
+    return scenario.name if is_shipped(scenario) else os.path.relpath(scenario.document.file)

@@ -59,6 +59,8 @@ class _Source:
             found = re.search(r"\(at line (\d+)", str(error))
             line = int(found.group(1)) if found else self.text.count("\n") + 1
             raise InputError("TOML", str(error).split(" (at ")[0], self.file, line) from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, tables without end
+            raise InputError("TOML", str(error) or "too many levels", self.file) from None
 
     def expand(self, value: Any, where: tuple[str, ...]) -> Any:  # noqa: ANN401 - any TOML value
         """Replace `${NAME}` from the environment, once, here at the edge; arrays become tuples."""

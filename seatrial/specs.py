@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import SeatrialError
-from seatrial.faults import make_fault
-from seatrial.scenario import Extension, Scenario
+from seatrial.errors import InputError, SeatrialError
+from seatrial.faults import COMPONENT_FIELDS, make_fault
+from seatrial.scenario import Scenario, make_extension
 from seatrial.yaml_lines import Document
 
 if TYPE_CHECKING:
@@ -31,7 +31,12 @@ class SpecTrial:
     @contextmanager
     def fault(self, name: str, **arguments: Any) -> Iterator[Effect]:  # noqa: ANN401 - the fault's own fields
         """Break a component inside the block, heal it after. Raises MissingCapability, InputError, TargetError."""
-        effect = self._trial.inject(make_fault(name, arguments))
+        fault = make_fault(name, arguments)
+        for component in (arguments[field] for field in COMPONENT_FIELDS if field in arguments):
+            if component not in self._session.target.components:
+                known = ", ".join(self._session.target.components)
+                raise InputError(f"a component of the target ({known})", str(component))
+        effect = self._trial.inject(fault)
         try:
             yield effect
         finally:
@@ -55,9 +60,10 @@ class SpecTrial:
 @contextmanager
 def open_spec(session: Session, name: str, path: Path, promise: str, options: dict[str, Any]) -> Iterator[SpecTrial]:
     """A trial for a test: its name and docstring describe it, the marker `trial(...)` gives windows and objectives."""
-    extension = Extension.model_validate({"name": "seatrial", "proves": promise, "promise": promise, **options})
+    document = Document(path, "")
+    extension = make_extension(document, (), {"name": "seatrial", "proves": promise, "promise": promise, **options})
     experiment = {"title": name.replace("_", " "), "description": promise, "method": []}
-    scenario = Scenario(name, Document(path, ""), experiment, extension, (), 0.0)
+    scenario = Scenario(name, document, experiment, extension, (), 0.0)
     with session.trial(scenario) as (trial, folder):
         trial.begin()
         if not trial.served():

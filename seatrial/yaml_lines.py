@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Where = tuple[str | int, ...]
+MOST_VALUES = 10_000  # aliases count each time: a small file can stand for billions of values
 
 
 class Document:
@@ -19,14 +20,17 @@ class Document:
 
     def __init__(self, file: Path, text: str) -> None:
         self.file = file
+        self._lines: dict[Where, int] = {}
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
+            if node is not None:
+                self._walk(node, (), ())
             self.value: Any = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise _unreadable(file, error) from None
-        self._lines: dict[Where, int] = {}
-        if node is not None:
-            self._walk(node, ())
+        except (ValueError, RecursionError) as error:  # a date or a number that is none, mappings without end
+            said = "too many levels" if isinstance(error, RecursionError) else str(error)
+            raise InputError("YAML", said, file) from None
 
     def line_of(self, where: Where) -> int:
         """The line of the path, or of its nearest parent."""
@@ -39,16 +43,20 @@ class Document:
         """An InputError at that place of the file."""
         return InputError(expected, found, self.file, self.line_of(where))
 
-    def _walk(self, node: yaml.Node, where: Where) -> None:
+    def _walk(self, node: yaml.Node, where: Where, above: tuple[int, ...]) -> None:
+        if id(node) in above or len(self._lines) > MOST_VALUES:
+            found = "an alias inside what it stands for" if id(node) in above else "more"
+            raise InputError(f"at most {MOST_VALUES} values", found, self.file, node.start_mark.line + 1)
+        above = (*above, id(node))
         self._lines.setdefault(where, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 inner = (*where, str(key.value))
                 self._lines[inner] = key.start_mark.line + 1
-                self._walk(value, inner)
+                self._walk(value, inner, above)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
-                self._walk(value, (*where, index))
+                self._walk(value, (*where, index), above)
 
 
 def load_document(file: Path) -> Document:

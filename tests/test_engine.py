@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from seatrial.engine import TRIED
 from seatrial.errors import MissingCapability
 from seatrial.faults.exhaust_connections import ExhaustConnections
 from seatrial.faults.kill import Kill
 from seatrial.faults.pause import Pause
 from seatrial.ledger import ABSENT, PHANTOM, PRESENT, UNREADABLE, WRONG, ReadBack
+from seatrial.targets.fake import read_everything
 from seatrial.verdict import Outcome
 
 
@@ -72,6 +74,43 @@ def test_a_wait_that_ended_before_the_blow_shows_no_recovery(fake_trial):
     trial.trial.after()
     trial.trial.end()
     assert outcome(trial, "recovery time") is Outcome.INCONCLUSIVE
+
+
+def without_probe(trial, from_s, to_s):
+    """The run as if the probe had not looked for so long, counted from the blow."""
+    struck = trial.timeline.first("effect").data["struck_s"]
+    path = trial.folder / "samples" / "clients.csv"
+    header, *rows = path.read_text().splitlines()
+
+    def seen(row):
+        stream, due = row.split(",")[:2]
+        return not (stream.startswith("probe/") and from_s <= float(due) - struck < to_s)
+
+    path.write_text("\n".join([header, *filter(seen, rows)]) + "\n")
+    return trial.verdict.promise("recovery time")
+
+
+def test_a_pause_of_the_probe_widens_the_interval(fake_trial):
+    """Down for 1 s; the probe paused from 2 to 2.8 s: an outage in it is unseen, so the upper bound reaches over it."""
+    recovery = without_probe(fake_trial(recovery_s=1.0).play(Kill("app")), 2.0, 2.8)
+    assert recovery.outcome is Outcome.PASS, recovery
+    assert recovery.lower <= 1.0
+    assert 2.75 < recovery.upper < 3.0
+    assert any("paused for 0.8" in proof for proof in recovery.proof)
+
+
+def test_a_pause_of_the_probe_that_may_hide_a_broken_promise_is_inconclusive(fake_trial):
+    """Down for 1 s, RTO 2 s, and the probe did not look from 1.5 to 3 s: the second outage may be there."""
+    recovery = without_probe(fake_trial(recovery_s=1.0, rto_s=2.0).play(Kill("app")), 1.5, 3.0)
+    assert recovery.outcome is Outcome.INCONCLUSIVE
+    assert "paused for 1.5" in recovery.reason
+
+
+def test_a_probe_that_stopped_shows_no_recovery(fake_trial):
+    """It never looked again after 2 s: INCONCLUSIVE, however generous the objective."""
+    recovery = without_probe(fake_trial(recovery_s=1.0).play(Kill("app")), 2.0, 1e9)
+    assert (recovery.outcome, recovery.upper) == (Outcome.INCONCLUSIVE, None)
+    assert "never looked again" in recovery.reason
 
 
 def test_a_fault_without_effect_is_inconclusive(fake_trial):
@@ -146,9 +185,11 @@ def test_the_same_timeline_gives_the_same_bytes(fake_trial):
 
 
 def lose(keys, state=ABSENT, extra=()):
-    """A ledger in which these of the acknowledged writes (by position) are found in that state."""
+    """A ledger in which these of the acknowledged writes (by position) are found in that state, once a fault was."""
 
     def read(writes):
+        if len(writes) <= TRIED:  # before anything is broken
+            return read_everything(writes)
         acknowledged = [write for write in writes if write.ok]
         chosen = {acknowledged[index].key for index in keys}
         found = [ReadBack(w.stream, w.key, state if w.key in chosen else PRESENT) for w in acknowledged]
@@ -187,19 +228,39 @@ def test_a_write_that_was_sent_after_the_blow_and_lost_is_excused_by_no_rpo(fake
     assert "after the fault had struck" in loss.reason
 
 
+def nothing_once_broken(writes):
+    """A ledger that is never read to its end."""
+    return read_everything(writes) if len(writes) <= TRIED else []
+
+
 @pytest.mark.parametrize(
     ("read_back", "expected", "said"),
     [
         (lose([3], WRONG), Outcome.FAIL, "not written"),
         (lose([], extra=["stranger"]), Outcome.FAIL, "nobody wrote"),
         (lose([3], UNREADABLE), Outcome.INCONCLUSIVE, "could not be read back"),
-        (lambda writes: [], Outcome.INCONCLUSIVE, "could not be read back"),
+        (
+            lambda writes: read_everything(writes) if len(writes) <= TRIED else [],
+            Outcome.INCONCLUSIVE,
+            "could not be read back",
+        ),
     ],
 )
 def test_what_the_ledger_finds_decides(fake_trial, read_back, expected, said):
     """A value nobody wrote is a FAIL, an entry that cannot be read is neither kept nor lost."""
     loss = fake_trial(read_back=read_back).play(Kill("database")).verdict.promise("data loss")
     assert (loss.outcome, said in loss.reason) == (expected, True), loss.reason
+
+
+@pytest.mark.parametrize("state", [ABSENT, WRONG, UNREADABLE])
+def test_a_ledger_that_cannot_be_read_before_the_fault_is_inconclusive(fake_trial, state):
+    """A misspelt [ledger] read finds nothing, ever: nothing is broken, and no loss is claimed."""
+    trial = fake_trial(read_back=lambda writes: [ReadBack(w.stream, w.key, state) for w in writes])
+    trial.play(Kill("database"))
+    assert trial.timeline.first("effect") is None
+    assert outcome(trial, "steady state") is Outcome.INCONCLUSIVE
+    assert outcome(trial, "data loss") is Outcome.INCONCLUSIVE
+    assert f"reads back as {state}" in trial.verdict.promise("steady state").reason
 
 
 def test_slow_answers_break_the_slo_in_their_window(fake_trial):

@@ -19,7 +19,7 @@ import pytest
 from load_server import OWN, Server
 
 from seatrial.errors import InputError, TargetError
-from seatrial.load.health import load_health, saturation
+from seatrial.load.health import fitness, load_health
 from seatrial.load.runner import LocustLoad
 from seatrial.samples import read_samples
 from seatrial.settings import Load
@@ -108,7 +108,7 @@ def test_a_freeze_does_not_stop_the_schedule(server, tmp_path):
     assert (len(samples) - 1) / (last - begun) == pytest.approx(100, rel=0.02)
     assert [s.stream[-1] for s in samples[:8]] == list("aabaaaba")
     assert Counter(s.stream for s in samples[: len(samples) // 4 * 4]).most_common(1)[0][1] == len(samples) // 4 * 3
-    assert saturation(samples, load_health(tmp_path), begun, last, 100) is None
+    assert not fitness(samples, load_health(tmp_path), begun, last, 100).unfit
 
 
 def test_every_way_to_fail_has_its_name(server, tmp_path):
@@ -218,8 +218,8 @@ def test_a_locustfile_that_does_not_load_says_why(tmp_path):
 def test_a_rate_out_of_reach_is_saturation(server, tmp_path):
     """A generator that cannot keep 10,000 a second says so, whatever the server did."""
     samples = record(open_loop(10_000, {"name": "a", "path": "/"}), server.url, tmp_path, 2)
-    said = saturation(samples, load_health(tmp_path), samples[0].intended_s, samples[-1].intended_s, 10_000)
-    assert "the load generator was saturated" in said
+    window = samples[0].intended_s, samples[-1].intended_s
+    assert "the load generator was saturated" in fitness(samples, load_health(tmp_path), *window, 10_000).unfit
 
 
 def test_a_prepared_load_begins_at_once(server, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.load.health import HealthSample, load_health, saturation
+from seatrial.load.health import Fitness, HealthSample, fitness, load_health
 from seatrial.load.rows import Lines
 from seatrial.load.schedule import interleave, max_in_flight
 from seatrial.samples import UNSENT, Sample
@@ -25,28 +25,50 @@ def grid(count, rate_hz, outcome="ok", late_s=0.0):
 
 
 FIT = seconds(0.3, 0.3, 0.3, 0.3)
-JUDGED = {
-    "fit": (grid(400, 100), FIT, 100, None),
-    "sent late": (grid(400, 100, late_s=0.06), FIT, 100, "sent 0.060 s late"),
-    "in flight to the brim of a target that hangs": (grid(400, 100, UNSENT), FIT, 100, None),
-    "given up late": (grid(360, 100) + grid(40, 100, UNSENT, 2.0), FIT, 100, "sent 2.000 s late"),
-    "short of the rate": (grid(370, 92.5), FIT, 100, "came to 92.5 of 100 requests"),
-    "nothing sent": ([], FIT, 100, "came to 0.0 of 100 requests"),
-    "no core left": (grid(400, 100), seconds(0.7, 0.9, 0.9, 0.9), 100, "used 85% of its core"),
-    "busy outside of the window": (grid(400, 100), [*FIT, HealthSample(5.0, 1.0, 0, 0, 0, 0, "open")], 100, None),
-    "no record": (grid(400, 100), [], 100, "no record"),
-    "died in the window": (grid(400, 100), seconds(0.3), 100, "no record"),
-    "closed loop, slow": (grid(10, 2.5), seconds(0.3, 0.3, 0.3, 0.3, loop="closed"), 100, None),
-    "closed loop, no core left": (grid(10, 2.5), seconds(1, 1, 1, 1, loop="closed"), None, "used 100% of its core"),
+BUSY = seconds(0.7, 0.9, 0.9, 0.9)
+JUDGED = {  # samples, the generator's record, rate, what makes them unfit, what strained the generator
+    "fit": (grid(400, 100), FIT, 100, "", ""),
+    "sent late": (grid(400, 100, late_s=0.06), FIT, 100, "", "sent 0.060 s after they were due"),
+    "in flight to the brim of a target that hangs": (grid(400, 100, UNSENT), FIT, 100, "", ""),
+    "given up late": (grid(360, 100) + grid(40, 100, UNSENT, 2.0), FIT, 100, "", "sent 2.000 s after"),
+    "short of the rate": (grid(370, 92.5), FIT, 100, "came to 92.5 of 100 requests", ""),
+    "due in the window and sent after it": (grid(400, 100, late_s=1.0), FIT, 100, "came to 75.0 of 100 requests", ""),
+    "nothing sent": ([], FIT, 100, "came to 0.0 of 100 requests", ""),
+    "no core left": (grid(400, 100), BUSY, 100, "", "used 85% of its core"),
+    "busy outside of the window": (grid(400, 100), [*FIT, HealthSample(5.0, 1.0, 0, 0, 0, 0, "open")], 100, "", ""),
+    "no record": (grid(400, 100), [], 100, "no record", ""),
+    "died in the window": (grid(400, 100), seconds(0.3), 100, "no record", ""),
+    "closed loop, slow": (grid(10, 2.5), seconds(0.3, 0.3, 0.3, 0.3, loop="closed"), 100, "", ""),
+    "closed loop, no core left": (grid(10, 2.5), seconds(1, 1, 1, 1, loop="closed"), None, "used 100% of its core", ""),
 }
 
 
 @pytest.mark.parametrize("case", JUDGED)
-def test_saturation_is_the_generators_fault_only(case):
-    """The sentence names what the generator could not do; a target that hangs is not its fault."""
-    samples, health, rate_hz, expected = JUDGED[case]
-    said = saturation(samples, health, 0.0, 4.0, rate_hz)
-    assert said is None if expected is None else expected in said
+def test_what_the_generator_did_and_what_the_target_did_are_told_apart(case):
+    """A rate that was not kept says nothing of the target; lateness may excuse it, a hang does not."""
+    samples, health, rate_hz, unfit, strained = JUDGED[case]
+    found = fitness(samples, health, 0.0, 4.0, rate_hz)
+    assert (unfit in found.unfit, strained in found.strained) == (True, True), found
+    assert (bool(found.unfit), bool(found.strained)) == (bool(unfit), bool(strained)), found
+
+
+@pytest.mark.parametrize(
+    ("sample", "late", "busy"),
+    [
+        (Sample("load/a", 0.0, 0.0, 5.0, "ok"), False, True),  # slow whatever the delay of sending
+        (Sample("load/a", 0.0, 0.5, 1.2, "ok"), True, True),  # slow only because it was sent late
+        (Sample("load/a", 0.0, 0.0, 1.04, "ok"), True, True),  # slow by less than the generator may have added
+        (Sample("load/a", 0.0, 0.0, 2.0, "timeout"), False, True),
+        (Sample("load/a", 0.0, 0.0, 0.01, "http_503"), False, False),
+        (Sample("load/a", 0.0, 0.0, 0.3, UNSENT), True, True),
+        (Sample("load/a", 0.0, 0.0, 0.0, UNSENT), False, False),
+    ],
+)
+def test_a_strained_generator_excuses_what_it_may_have_spoilt_only(sample, late, busy):
+    """What a strained generator cannot have done is the target's: an error answer, a wait far longer than its delay."""
+    assert Fitness(strained="late", allowance_s=0.05).excuses(sample, 1.0) is late
+    assert Fitness(strained="busy", allowance_s=float("inf")).excuses(sample, 1.0) is busy
+    assert not Fitness().excuses(sample, 1.0)
 
 
 def test_a_torn_health_record_is_read_up_to_the_tear(tmp_path):

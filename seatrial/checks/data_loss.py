@@ -68,10 +68,9 @@ def data_loss(timeline: Timeline) -> list[Promise]:
     if not timeline.run.get("ledger"):
         return _without_ledger(timeline)
     ledger = account(timeline)
-    objective = limit(timeline, "rpo_s")
-    numbers = {"objective": objective, "unit": "s"}
-    if not ledger.results[ACKNOWLEDGED]:
-        return [inconclusive(timeline, NAME, "no write was acknowledged: there is nothing to lose", **numbers)]
+    numbers = {"objective": limit(timeline, "rpo_s"), "unit": "s"}
+    if nothing := _says_nothing(timeline, ledger):
+        return [inconclusive(timeline, NAME, nothing, proof=_proof(ledger), **numbers)]
     broken = _broken(timeline, ledger)
     if broken:
         return [failed(timeline, NAME, broken, proof=_proof(ledger), **numbers, **_extent(timeline, ledger))]
@@ -82,6 +81,16 @@ def data_loss(timeline: Timeline) -> list[Promise]:
         return [_within(timeline, ledger, {**numbers, **extent})]
     said = f"all {ledger.read} acknowledged writes were read back as written"
     return [passed(timeline, NAME, said, proof=_proof(ledger), **numbers, **extent)]
+
+
+def _says_nothing(timeline: Timeline, ledger: Account) -> str:
+    """Why the account shows neither what was kept nor what was lost, or an empty string."""
+    if not ledger.results[ACKNOWLEDGED]:
+        return "no write was acknowledged: there is nothing to lose"
+    steady = timeline.first("steady")  # which includes that a few writes were read back
+    if not ledger.read and not (steady and steady.data["met"]):
+        return "no write could be read back, even before the fault: is [ledger] read of seatrial.toml right?"
+    return ""
 
 
 def _doubt(timeline: Timeline, ledger: Account) -> str:

@@ -7,20 +7,23 @@ the probe, each endpoint of the load, each way of the ledger; the deployment has
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from seatrial import outages as model
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed, proven
 from seatrial.checks.windows import observed_until_s, struck_s
+from seatrial.outages import Interval
 
 if TYPE_CHECKING:
-    from seatrial.outages import Outage
+    from seatrial.outages import Combined, Outage
     from seatrial.samples import Sample
     from seatrial.timeline import Timeline
     from seatrial.verdict import Promise
 
 NAME = "recovery time"
+PROBE_STREAMS = ("probe/new", "probe/kept")
 UNAIDED = ("Kill",)  # faults that the deployment has to survive without anybody's help
 
 
@@ -52,26 +55,75 @@ def recovery(timeline: Timeline) -> list[Promise]:
     numbers = {"objective": objective, "unit": "s"}
     if struck_s(timeline) is None:
         return [inconclusive(timeline, NAME, "nothing was broken, so nothing recovered", **numbers)]
-    lower, upper, proof = _measured(timeline)
+    seen = _measured(timeline)
+    lower, upper = seen.lower_s, seen.upper_s
     ended = math.isfinite(upper)
     numbers |= {"lower": lower, "upper": upper if ended else None, "measured": (lower + upper) / 2 if ended else None}
     if lower > objective:
         said = "recovered only" if ended else "not recovered"
-        return [failed(timeline, NAME, f"{said} after more than {lower:.2f} s", proof=proof, **numbers)]
-    doubt = _doubt(timeline, ended=ended, lower=lower, within=upper <= objective)
+        return [failed(timeline, NAME, f"{said} after more than {lower:.2f} s", proof=seen.proof, **numbers)]
+    doubt = _doubt(timeline, seen, objective)
     if doubt:
-        return [inconclusive(timeline, NAME, doubt, proof=proof, **numbers)]
-    return [passed(timeline, NAME, proof[0], proof=proof, **numbers)]
+        return [inconclusive(timeline, NAME, doubt, proof=seen.proof, **numbers)]
+    return [passed(timeline, NAME, seen.proof[0], proof=seen.proof, **numbers)]
 
 
-def _measured(timeline: Timeline) -> tuple[float, float, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Measured:
     """Bounds of the recovery time in seconds, and what proves them."""
-    found = outages_by_stream(timeline)
+
+    lower_s: float
+    upper_s: float  # infinite if no end was seen
+    proof: tuple[str, ...]
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A span in which the probe itself did not look: an outage inside it would not have been seen."""
+
+    stream: str
+    span: Interval
+
+    def said(self) -> str:
+        """In a sentence."""
+        return f"the probe itself ({self.stream}) paused for {self.span.upper_s - self.span.lower_s:.2f} s"
+
+
+def _measured(timeline: Timeline) -> Measured:
+    """What was seen, and then widened by what was not: a pause of the probe may hide the start or the end of it."""
+    found, until = outages_by_stream(timeline), observed_until_s(timeline)
+    pauses = _pauses(timeline)
+    blind = any(pause.span.upper_s >= until for pause in pauses)  # it never looked again
+    said = tuple(f"{pause.said()}: the upper bound reaches over it" for pause in pauses)
     if not found:
-        longest = max((_longest_silence(timeline, stream) for stream in timeline.streams), default=0.0)
-        return 0.0, longest, (f"no client saw a failure; the longest wait between two answers was {longest:.3f} s",)
+        silences = [_longest_silence(timeline, stream) for stream in timeline.streams]
+        longest = max([*silences, *(pause.span.upper_s - pause.span.lower_s for pause in pauses)], default=0.0)
+        proof = (f"no client saw a failure; the longest wait between two answers was {longest:.3f} s", *said)
+        return Measured(0.0, math.inf if blind else longest, proof, pauses)
     total = model.combine(found)
-    return total.duration.lower_s, total.duration.upper_s, tuple(_sentence(*item) for item in found.items())
+    upper = math.inf if blind else max([total.end.upper_s, *(pause.span.upper_s for pause in pauses)])
+    first = min([total.onset.lower_s, *(pause.span.lower_s for pause in pauses)])
+    proof = (_combined(total), *(_sentence(*item) for item in found.items()), *said)
+    return Measured(total.duration.lower_s, upper - first, proof, pauses)
+
+
+def _combined(total: Combined) -> str:
+    return (
+        f"all clients together, from the first that failed to the last that was served again: "
+        f"down for {_bounds(total.duration)} s"
+    )
+
+
+def _pauses(timeline: Timeline) -> tuple[Unseen, ...]:
+    rate_hz = float(timeline.run["settings"]["client"]["rate_hz"])
+    struck, until = struck_s(timeline) or 0.0, observed_until_s(timeline)
+    found = []
+    for stream in PROBE_STREAMS:
+        samples = [s for s in timeline.streams.get(stream, []) if struck - 1 <= s.intended_s <= until]
+        gaps = model.sampling_gaps(samples, rate_hz, until) if samples else [Interval(struck, until)]
+        found += [Unseen(stream, Interval(max(g.lower_s, struck), g.upper_s)) for g in gaps if g.upper_s > struck]
+    return tuple(found)
 
 
 def _longest_silence(timeline: Timeline, stream: str) -> float:
@@ -82,24 +134,34 @@ def _longest_silence(timeline: Timeline, stream: str) -> float:
 
 def _sentence(stream: str, outages: list[Outage]) -> str:
     failures = sum(outage.failed for outage in outages)
-    total = model.combine({stream: outages}).duration
-    upper = f"{total.upper_s:.3f}" if math.isfinite(total.upper_s) else "no end seen"
     flaps = sum(outage.flaps for outage in outages) + len(outages) - 1
-    flapped = f", came back and failed again {flaps} times" if flaps else ""
-    return f"{stream}: down for [{total.lower_s:.3f}, {upper}] s, {failures} requests failed{flapped}"
+    flapped = f", came back and failed again {flaps} {'time' if flaps == 1 else 'times'}" if flaps else ""
+    requests = "request" if failures == 1 else "requests"
+    down = _bounds(model.combine({stream: outages}).duration)
+    return f"{stream}: down for {down} s, {failures} {requests} failed{flapped}"
 
 
-def _doubt(timeline: Timeline, *, ended: bool, lower: float, within: bool) -> str | None:
+def _bounds(span: Interval) -> str:
+    return f"[{span.lower_s:.3f}, {f'{span.upper_s:.3f}' if math.isfinite(span.upper_s) else 'no end seen'}]"
+
+
+def _doubt(timeline: Timeline, seen: Measured, objective: float) -> str | None:
     """Why the recovery time cannot be certified, or None."""
-    steady = timeline.first("steady")
-    gap = _sampling_gap(timeline)
+    steady, until = timeline.first("steady"), observed_until_s(timeline)
+    stopped = next((pause for pause in seen.unseen if pause.span.upper_s >= until), None)
+    longest = max(seen.unseen, key=lambda pause: pause.span.upper_s - pause.span.lower_s, default=None)
+    hidden = f"{longest.said()}: an outage may be longer than it saw" if longest else ""
+    ended, within = math.isfinite(seen.upper_s), seen.upper_s <= objective
     doubts = {
         "the fault was not seen to have worked, so there was nothing to recover from": not proven(timeline),
         "the target was not up before the fault": steady is None or not steady.data["met"],
         "Seatrial itself started what it had killed: nothing was seen to recover by itself": _helped(timeline),
-        f"not recovered within the {lower:.1f} s that the scenario watched; the objective allows more": not ended,
-        gap or "": gap is not None,
+        f"{stopped.said() if stopped else ''}, and never looked again": stopped is not None,
+        f"not recovered within the {seen.lower_s:.1f} s that the scenario watched; the objective allows more": (
+            not ended
+        ),
         "the run ended before every client was served again": not _seen_to_recover(timeline),
+        hidden: bool(hidden) and not within,
         "the objective lies inside the measured interval: too close to call": not within,
     }
     return next((doubt for doubt, holds in doubts.items() if holds), None)
@@ -116,17 +178,3 @@ def _helped(timeline: Timeline) -> bool:
     healing, recovered = timeline.time_of("healing"), timeline.time_of("recovered")
     killed = any(event.data["fault"] in UNAIDED for event in timeline.all("effect"))
     return killed and healing is not None and (recovered is None or healing < recovered)
-
-
-def _sampling_gap(timeline: Timeline) -> str | None:
-    rate_hz = float(timeline.run["settings"]["client"]["rate_hz"])
-    struck, until = struck_s(timeline) or 0.0, observed_until_s(timeline)
-    for stream in ("probe/new", "probe/kept"):
-        samples = [s for s in timeline.streams.get(stream, []) if struck - 1 <= s.intended_s <= until]
-        gaps = model.sampling_gaps(samples, rate_hz, until)
-        if not samples:
-            return f"the probe recorded nothing as {stream}"
-        if gaps:
-            longest = max(gap.upper_s - gap.lower_s for gap in gaps)
-            return f"the probe itself ({stream}) paused for {longest:.2f} s, so an outage may be longer than it saw"
-    return None

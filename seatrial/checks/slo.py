@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial.checks import statistics
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed
 from seatrial.checks.windows import Window, windows
-from seatrial.load.health import load_health, saturation
+from seatrial.load.health import Fitness, fitness, load_health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from seatrial.samples import Sample
     from seatrial.timeline import Timeline
     from seatrial.verdict import Promise
@@ -24,16 +27,43 @@ LEAST = 59  # the smallest sample that can certify a p95 with 95 % confidence: 0
 class Counted:
     """One objective counted in one window: k of n requests were bad, and no more than `share` may be."""
 
-    name: str
     k: int
     n: int
     share: float
     bad: str  # "slower than 1 s or failed", "failed"
+    excused: int = 0  # of the k, those that a strained load generator may itself have made bad
 
     def said(self) -> str:
         """`3 of 500 requests (0.60 %) failed`."""
         percent = 100 * self.k / self.n if self.n else 0.0
-        return f"{self.k} of {self.n} requests ({percent:.2f} %) {self.bad}"
+        requests = "request" if self.n == 1 else "requests"
+        return f"{self.k} of {self.n} {requests} ({percent:.2f} %) {self.bad}"
+
+    def without_excused(self) -> Counted:
+        """As if what the generator may have spoilt had been good."""
+        return replace(self, k=self.k - self.excused, excused=0)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One objective in one window, of all requests and of each endpoint's."""
+
+    name: str
+    total: Counted
+    endpoints: dict[str, Counted]
+
+    def broken(self) -> str:
+        """What shows that it was not kept (too many bad of all, or surely of one endpoint), or an empty string."""
+        for stream, one in self.endpoints.items():
+            if statistics.surely_above(one.k, one.n, one.share):
+                return f"{stream}: {one.said()}"
+        too_many = self.total.n >= LEAST and self.total.k >= self.total.share * self.total.n
+        return self.total.said() if too_many else ""
+
+    def without_excused(self) -> Counts:
+        """As if what the generator may have spoilt had been good."""
+        endpoints = {stream: one.without_excused() for stream, one in self.endpoints.items()}
+        return Counts(self.name, self.total.without_excused(), endpoints)
 
 
 def slo(timeline: Timeline) -> list[Promise]:
@@ -56,70 +86,88 @@ def _window(timeline: Timeline, name: str, window: Window | None) -> list[Promis
     endpoints = {
         stream: window.of(samples) for stream, samples in timeline.streams.items() if stream.startswith("load/")
     }
-    doubt = _doubt(timeline, window, name, endpoints)
-    return [
-        _p95(timeline, names[0], objectives[0], endpoints, doubt),
-        _errors(timeline, names[1], objectives[1], endpoints, doubt),
-    ]
+    view = _view(timeline, window, name, endpoints)
+    return [_p95(view, names[0], objectives[0]), _errors(view, names[1], objectives[1])]
 
 
-def _p95(timeline: Timeline, name: str, objective: float, endpoints: dict[str, list[Sample]], doubt: str) -> Promise:
-    samples = _all(endpoints)
+@dataclass(frozen=True)
+class View:
+    """What the load recorded in one window, and how far it can be trusted."""
+
+    timeline: Timeline
+    endpoints: dict[str, list[Sample]]
+    fitness: Fitness
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Those of all endpoints."""
+        return [sample for samples in self.endpoints.values() for sample in samples]
+
+    def counts(self, name: str, share: float, bad: str, is_bad: Callable[[Sample], bool], slow_s: float) -> Counts:
+        """Count the bad requests, and of them those that would be good if answered within `slow_s` without strain."""
+
+        def count(samples: list[Sample]) -> Counted:
+            found = [sample for sample in samples if is_bad(sample)]
+            excused = sum(self.fitness.excuses(sample, slow_s) for sample in found)
+            return Counted(len(found), len(samples), share, bad, excused)
+
+        return Counts(name, count(self.samples), {stream: count(some) for stream, some in self.endpoints.items()})
+
+
+def _p95(view: View, name: str, objective: float) -> Promise:
     numbers: dict[str, Any] = {"objective": objective, "unit": "s"}
-    if samples:
-        estimate = statistics.percentile(sorted(sample.latency_s for sample in samples), 1 - P95_SHARE)
+    if view.samples:
+        estimate = statistics.percentile(sorted(sample.latency_s for sample in view.samples), 1 - P95_SHARE)
         finite = {"measured": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
         numbers |= {key: value if math.isfinite(value) else None for key, value in finite.items()}
-
-    def count(some: list[Sample]) -> Counted:
-        slow = sum(sample.latency_s >= objective for sample in some)
-        return Counted(name, slow, len(some), P95_SHARE, f"slower than {objective:g} s or failed")
-
-    return _decide(timeline, count(samples), {s: count(some) for s, some in endpoints.items()}, numbers, doubt)
+    bad = f"slower than {objective:g} s or failed"
+    counts = view.counts(name, P95_SHARE, bad, lambda sample: sample.latency_s >= objective, objective)
+    return _decide(view, counts, numbers)
 
 
-def _errors(timeline: Timeline, name: str, objective: float, endpoints: dict[str, list[Sample]], doubt: str) -> Promise:
-    def count(some: list[Sample]) -> Counted:
-        return Counted(name, sum(not sample.ok for sample in some), len(some), objective, "failed")
-
-    counted = count(_all(endpoints))
+def _errors(view: View, name: str, objective: float) -> Promise:
     numbers: dict[str, Any] = {"objective": objective, "unit": "ratio"}
-    if counted.n:
-        estimate = statistics.share(counted.k, counted.n)
+    timeout_s = float(view.timeline.run["settings"]["client"]["timeout_s"])
+    counts = view.counts(name, objective, "failed", lambda sample: not sample.ok, timeout_s)
+    if counts.total.n:
+        estimate = statistics.share(counts.total.k, counts.total.n)
         numbers |= {"measured": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
-    return _decide(timeline, counted, {s: count(some) for s, some in endpoints.items()}, numbers, doubt)
+    return _decide(view, counts, numbers)
 
 
-def _decide(
-    timeline: Timeline, total: Counted, endpoints: dict[str, Counted], numbers: dict[str, Any], doubt: str
-) -> Promise:
-    """FAIL if too many were bad, of all or surely of one endpoint; PASS if surely not; else INCONCLUSIVE."""
-    proof = tuple(f"{stream}: {counted.said()}" for stream, counted in endpoints.items())
-    if doubt:
-        return inconclusive(timeline, total.name, doubt, proof=proof, **numbers)
-    bad = next((s for s, c in endpoints.items() if statistics.surely_above(c.k, c.n, c.share)), None)
-    if bad:
-        return failed(timeline, total.name, f"{bad}: {endpoints[bad].said()}", proof=proof, **numbers)
-    if total.n >= LEAST and total.k >= total.share * total.n:
-        return failed(timeline, total.name, total.said(), proof=proof, **numbers)
+def _decide(view: View, counts: Counts, numbers: dict[str, Any]) -> Promise:
+    """FAIL if too many were bad, whatever the generator did; PASS if surely not; else INCONCLUSIVE."""
+    timeline, name, total, fitness = view.timeline, counts.name, counts.total, view.fitness
+    strain = (fitness.strained,) if fitness.strained else ()
+    proof = (*(f"{stream}: {one.said()}" for stream, one in counts.endpoints.items()), *_outcomes(view), *strain)
+    if fitness.unfit:
+        return inconclusive(timeline, name, fitness.unfit, proof=proof, **numbers)
+    if broken := counts.broken():
+        if counts.without_excused().broken():
+            return failed(timeline, name, broken, proof=proof, **numbers)
+        return inconclusive(timeline, name, f"{broken}; {fitness.strained}", proof=proof, **numbers)
     if not statistics.surely_below(total.k, total.n, total.share):
         said = f"{total.said()}: too few requests to be 95 % sure that it is fewer than {100 * total.share:g} %"
-        return inconclusive(timeline, total.name, said, proof=proof, **numbers)
-    return passed(timeline, total.name, total.said(), proof=proof, **numbers)
+        return inconclusive(timeline, name, said, proof=proof, **numbers)
+    return passed(timeline, name, total.said(), proof=proof, **numbers)
 
 
-def _doubt(timeline: Timeline, window: Window, name: str, endpoints: dict[str, list[Sample]]) -> str:
-    """Why the load says nothing about the deployment in this window, or an empty string."""
-    samples = _all(endpoints)
-    if not samples:
-        return f"the load recorded no request in the window {name}"
-    if name == "before" and not any(sample.ok for sample in samples):
-        return "the load had no success before the fault: the target was not up"
+def _outcomes(view: View) -> tuple[str, ...]:
+    """`outcomes of those that failed: 12 http_503, 3 timeout`, or nothing."""
+    counted = Counter(sample.outcome for sample in view.samples if not sample.ok)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
+    return (f"outcomes of those that failed: {said}",) if said else ()
+
+
+def _view(timeline: Timeline, window: Window, name: str, endpoints: dict[str, list[Sample]]) -> View:
+    """The window's samples, and why they may say nothing about the deployment."""
+    view = View(timeline, endpoints, Fitness())
+    if not view.samples:
+        return replace(view, fitness=Fitness(unfit=f"the load recorded no request in the window {name}"))
+    if name == "before" and not any(sample.ok for sample in view.samples):
+        said = "the load had no success before the fault: the target was not up"
+        return replace(view, fitness=Fitness(unfit=said))
     settings = timeline.run["settings"]["load"]
     rate_hz = None if settings.get("locustfile") else float(settings["rate_hz"])
     health = load_health(timeline.folder)
-    return saturation(samples, health, window.start_s, window.end_s, rate_hz) or ""
-
-
-def _all(endpoints: dict[str, list[Sample]]) -> list[Sample]:
-    return [sample for samples in endpoints.values() for sample in samples]
+    return replace(view, fitness=fitness(view.samples, health, window.start_s, window.end_s, rate_hz))

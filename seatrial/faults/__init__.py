@@ -30,6 +30,8 @@ FAULTS: dict[str, Any] = {
     "fill_disk": FillDisk,
 }
 
+COMPONENT_FIELDS = ("component", "source", "destination")  # the fields of faults that name a component
+
 
 def make_fault(name: str, arguments: Mapping[str, Any]) -> Fault:
     """The fault of that name. Raises InputError for a name, a field or a value that is wrong, naming what is right."""

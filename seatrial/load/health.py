@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from seatrial.samples import UNSENT
+from seatrial.samples import TIMEOUT, UNSENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,47 +54,66 @@ def _health_sample(row: list[str]) -> HealthSample:
     return HealthSample(float(at_s), float(cpu), float(lag), int(in_flight), int(sent), int(unsent), loop)
 
 
-def saturation(
+@dataclass(frozen=True)
+class Fitness:
+    """What the generator's own state allows to be said of the deployment in one window.
+
+    Latencies count from the moment a request was due, so a generator that is late makes the deployment look slower
+    and never faster: if it kept its rate, a kept promise is kept. A broken one is the deployment's only if it is
+    broken without what the generator may have added.
+    """
+
+    unfit: str = ""  # why nothing can be said: the load was not the one that was asked for
+    strained: str = ""  # why slowness may be the generator's own
+    allowance_s: float = 0.0  # how much of a latency the generator may have added, beside the delay of sending
+
+    def excuses(self, sample: Sample, slow_s: float) -> bool:
+        """Might this request have been good (answered within `slow_s`) had the generator not been strained?"""
+        if not self.strained:
+            return False
+        if sample.outcome == UNSENT:
+            return sample.end_s - sample.intended_s > MOST_LAG_S
+        waited = sample.ok or sample.outcome == TIMEOUT
+        return waited and sample.end_s - sample.start_s - self.allowance_s < slow_s
+
+
+def fitness(
     samples: Sequence[Sample], health: Sequence[HealthSample], start_s: float, end_s: float, rate_hz: float | None
-) -> str | None:
-    """Why the generator was the bottleneck in this window, as a sentence, or None. No rate: a closed loop."""
-    closed = rate_hz is None or any(row.loop == CLOSED for row in health)
-    if reason := _overworked(health, start_s, end_s):
-        return reason
-    if closed or rate_hz is None:
-        return None
-    due = [sample for sample in samples if start_s <= sample.intended_s < end_s]
-    return _late(due) or _short(due, end_s - start_s, rate_hz)
-
-
-def _overworked(health: Sequence[HealthSample], start_s: float, end_s: float) -> str | None:
+) -> Fitness:
+    """Was the generator fit to measure in this window? No rate: a closed loop."""
     if not health or health[0].at_s > start_s + BLIND_S or health[-1].at_s < end_s - BLIND_S:
-        return "the load generator left no record of its own health for the whole window"
+        return Fitness(unfit="the load generator left no record of its own health for the whole window")
+    cpu = _cpu(health, start_s, end_s)
+    busy = f"the load generator was saturated: it used {cpu:.0%} of its core (at most {MOST_CPU:.0%})"
+    if rate_hz is None or any(row.loop == CLOSED for row in health):
+        return Fitness(unfit=busy if cpu > MOST_CPU else "")  # nothing else shows how much it should have sent
+    sent = sum(start_s <= sample.start_s < end_s for sample in samples)
+    if sent < LEAST_RATE * rate_hz * (end_s - start_s) - 1:
+        achieved = sent / (end_s - start_s)
+        said = f"the load generator was saturated: it came to {achieved:.1f} of {rate_hz:g} requests per second"
+        return Fitness(unfit=said)
+    if cpu > MOST_CPU:
+        return Fitness(strained=busy, allowance_s=math.inf)
+    lag = _lag([sample for sample in samples if start_s <= sample.intended_s < end_s])
+    if lag > MOST_LAG_S:
+        said = f"the load generator was late: requests were sent {lag:.3f} s after they were due (p99)"
+        return Fitness(strained=said, allowance_s=lag)
+    return Fitness()
+
+
+def _cpu(health: Sequence[HealthSample], start_s: float, end_s: float) -> float:
+    """The share of a core that it used in the window."""
     shares = []
     for before, row in pairwise(health):
         overlap = min(row.at_s, end_s) - max(before.at_s, start_s)
         if overlap > 0:
             shares.append((overlap, row.cpu))
-    cpu = sum(overlap * cpu for overlap, cpu in shares) / sum(overlap for overlap, _ in shares) if shares else 0.0
-    if cpu > MOST_CPU:
-        return f"the load generator was saturated: it used {cpu:.0%} of its core (at most {MOST_CPU:.0%})"
-    return None
+    return sum(overlap * cpu for overlap, cpu in shares) / sum(overlap for overlap, _ in shares) if shares else 0.0
 
 
-def _late(due: Sequence[Sample]) -> str | None:
+def _lag(due: Sequence[Sample]) -> float:
     """No room in flight, decided in time, is the target's fault; whatever is decided late is the generator's."""
-    lag = p99([(s.end_s if s.outcome == UNSENT else s.start_s) - s.intended_s for s in due])
-    if lag > MOST_LAG_S:
-        return f"the load generator was saturated: requests were sent {lag:.3f} s late (p99; at most {MOST_LAG_S:g} s)"
-    return None
-
-
-def _short(due: Sequence[Sample], duration_s: float, rate_hz: float) -> str | None:
-    asked = rate_hz * duration_s
-    if len(due) < LEAST_RATE * asked - 1:
-        achieved = len(due) / duration_s
-        return f"the load generator was saturated: it came to {achieved:.1f} of {rate_hz:g} requests per second"
-    return None
+    return p99([(s.end_s if s.outcome == UNSENT else s.start_s) - s.intended_s for s in due])
 
 
 def p99(values: Sequence[float]) -> float:

@@ -52,6 +52,11 @@ class FakeTarget:
         """A fake cannot be reached from another process."""
         return {"kind": "fake"}
 
+    @property
+    def exists(self) -> bool:
+        """It is there."""
+        return True
+
     def up(self) -> None:
         """It is up."""
 

@@ -1,0 +1,39 @@
+"""Playing a scenario on a trial: Chaos Toolkit goes through the experiment; its actions are in `seatrial.chaos`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from seatrial import chaos
+from seatrial.errors import Interrupted
+
+if TYPE_CHECKING:
+    from seatrial.engine import Trial
+    from seatrial.scenario import Scenario
+
+
+def play(trial: Trial, scenario: Scenario) -> None:
+    """Play a scenario on a trial, from the first phase to the last. Raises Interrupted after healing."""
+    try:
+        trial.begin()
+        journal = _experiment(trial, scenario)
+        if journal["status"] == "interrupted":
+            raise Interrupted("stopped by a signal")
+        trial.after()
+    except (KeyboardInterrupt, Interrupted) as stop:
+        trial.interrupted(str(stop) or "Ctrl-C")
+        raise Interrupted(str(stop) or "Ctrl-C") from None
+    finally:
+        trial.end()
+
+
+def _experiment(trial: Trial, scenario: Scenario) -> dict[str, Any]:
+    from chaoslib.experiment import run_experiment
+
+    logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())  # its journal says it all
+    settings = {"runtime": {"rollbacks": {"strategy": "always"}}}  # the default leaves a fault after Ctrl-C
+    with chaos.acting_on(trial):
+        journal: dict[str, Any] = run_experiment(scenario.experiment, settings, event_handlers=[chaos.Signals()])
+    trial.document("journal.json", journal)
+    return journal
