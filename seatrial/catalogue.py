@@ -11,6 +11,7 @@ from seatrial.errors import InputError
 
 if TYPE_CHECKING:
     from seatrial.scenario import Scenario
+    from seatrial.settings import Settings
 
 
 def catalogue() -> dict[str, Path]:
@@ -33,6 +34,17 @@ def find_scenario(name: str, base: Path) -> Path:
 def is_shipped(scenario: Scenario) -> bool:
     """Did it come with Seatrial? Such a scenario is skipped on a deployment that lacks what it breaks."""
     return catalogue().get(scenario.name) == scenario.document.file
+
+
+def shipped_for(settings: Settings) -> dict[str, str]:
+    """Each shipped scenario with the first component that the settings do not have, or an empty string."""
+    from seatrial.scenario import load_scenario
+
+    found = {}
+    for name, path in catalogue().items():
+        unknown = load_scenario(path).unknown_components(settings)
+        found[name] = unknown[0][1] if unknown else ""
+    return found
 
 
 def describe() -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 EPILOG = """exit status: 0 all promises kept, 1 a promise broken or inconclusive, 2 wrong use or unreadable input
 everything is plain pytest underneath: pytest suites/chaos -k kill-database --target local"""
 
+RUN = "a run's folder: reports/runs/..."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
@@ -30,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, UnicodeError) as error:  # a path that cannot be read or written
+    except OSError as error:
+        return _wrong(InputError("a path that can be used", error.strerror or str(error), error.filename))
+    except UnicodeError as error:
         return _wrong(error)
     except KeyboardInterrupt:
         print("seatrial: interrupted", file=sys.stderr)  # noqa: T201 - this is the command line
@@ -64,13 +68,12 @@ def _add_trials(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this ty
     verify = commands.add_parser("verify", help="the main job: load, all scenarios, one report")
     verify.set_defaults(command=_verify, scenario=[])
     run = commands.add_parser("run", help="run scenarios, by name or by the path of a file")
-    run.add_argument("scenario", nargs="+", metavar="SCENARIO")
+    names = "a name (see `seatrial scenarios`) or the path of a scenario file"
+    run.add_argument("scenario", nargs="+", metavar="SCENARIO", help=names)
     run.set_defaults(command=_verify)
     for command in (verify, run):
         command.add_argument("--target", default="local", help="where the deployment runs (local)")
-        command.add_argument(
-            "--settings", type=Path, metavar="FILE", help="default: ./seatrial.toml, else the reference"
-        )
+        _add_settings(command)
         command.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: ./reports")
         command.add_argument(
             "--attach", type=Path, metavar="DIR", help="use the deployment that `seatrial up` keeps there"
@@ -87,12 +90,12 @@ def _add_readers(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this t
     probe.add_argument("--timeout", type=float, default=2.0, metavar="S", help="of one request, in seconds (2)")
     probe.set_defaults(command=_probe)
     judge = commands.add_parser("judge", help="judge a saved run again, without its target")
-    judge.add_argument("run", type=Path, metavar="RUN")
+    judge.add_argument("run", type=Path, metavar="RUN", help=RUN)
     judge.set_defaults(command=_judge)
     for command in (probe, judge):
         _add_format(command)
     report = commands.add_parser("report", help="render saved runs again, as one self-contained page")
-    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=RUN)
     report.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
     report.set_defaults(command=_report)
 
@@ -106,7 +109,15 @@ def _add_helpers(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this t
         "up": (_up, "bring the local deployment up and keep it until Ctrl-C"),
     }
     for name, (command, text) in helpers.items():
-        commands.add_parser(name, help=text).set_defaults(command=command)
+        helper = commands.add_parser(name, help=text, description=text)
+        helper.set_defaults(command=command)
+        if name in ("up", "doctor"):
+            _add_settings(helper)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    text = "default: ./seatrial.toml, else that of the reference deployment"
+    command.add_argument("--settings", type=Path, metavar="FILE", help=text)
 
 
 def _add_format(command: argparse.ArgumentParser) -> None:
@@ -144,9 +155,11 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from seatrial.checks import judge
+    from seatrial.folders import require_own
     from seatrial.report.html import write_report
     from seatrial.timeline import load_timeline
 
+    require_own(options.output, 'content="seatrial"')
     timelines = [load_timeline(run) for run in options.runs]
     write_report([(timeline, judge(timeline)) for timeline in timelines], options.output)
     _say(f"report: {options.output}")
@@ -160,10 +173,10 @@ def _scenarios(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_options: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from seatrial.doctor import examine, render
 
-    findings = examine()
+    findings = examine(options.settings)
     _say(render(findings))
     return 0 if all(finding.works or not finding.needed for finding in findings) else 1
 
@@ -195,10 +208,10 @@ def _init(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _up(_options: argparse.Namespace) -> int:
+def _up(options: argparse.Namespace) -> int:
     from seatrial.standalone import keep_up
 
-    return keep_up(_say)
+    return keep_up(_say, options.settings)
 
 
 if __name__ == "__main__":

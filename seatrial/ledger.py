@@ -11,6 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seatrial.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -50,8 +52,11 @@ def write_read_back(path: Path, found: Iterable[ReadBack]) -> None:
 
 
 def read_back_file(path: Path) -> list[ReadBack]:
-    """What `write_read_back` wrote; empty if the file does not exist."""
+    """What `write_read_back` wrote; empty if the file does not exist. Raises InputError if it is something else."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [ReadBack(*row) for row in csv.reader(file) if len(row) == 3]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [ReadBack(*row) for row in csv.reader(file) if len(row) == 3]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError("what was read back, as CSV", str(error), path) from None

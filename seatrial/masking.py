@@ -19,6 +19,16 @@ _PAIR = re.compile(
 )
 
 
+_PLAIN_NAME = re.compile(
+    r"(host|port|url|uri|dir|path|home|user|name|region|zone|env|level|mode|version|tz|lang|service|rate|size)s?$", re.I
+)
+
+
+def may_be_secret(name: str) -> bool:
+    """True for a variable of the environment unless its name says that it holds nothing to hide."""
+    return looks_secret(name) or not _PLAIN_NAME.search(name)
+
+
 def looks_secret(name: str) -> bool:
     """True if a key or variable of this name usually holds a secret."""
     return bool(_SECRET_NAME.search(name))

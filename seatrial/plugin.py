@@ -1,4 +1,4 @@
-"""The pytest plugin: options, fixtures and the index. Nothing heavy is imported until a test asks for it."""
+"""The pytest plugin: options, fixtures, what becomes of errors. Nothing heavy is imported until a test asks for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seatrial.settings import Settings
     from seatrial.specs import SpecTrial
 
-RESULTS = pytest.StashKey["list[Result]"]()
+RESULTS: pytest.StashKey[list[Result]] = pytest.StashKey()
 PLAN = pytest.StashKey[tuple[int, float]]()
 _NONE_CHOSEN = object()
 START_S = 8.0  # about what bringing the deployment up and down takes
@@ -48,6 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "load: loads the deployment and judges what its clients saw")
     config.addinivalue_line("markers", "trial(disaster, before_s, after_s, wait_s, slo, objectives): how `trial` runs")
     config.stash[RESULTS] = []
+    if config.pluginmanager.hasplugin("html"):
+        from seatrial.index import Index
+
+        config.pluginmanager.register(Index(config, config.stash[RESULTS]), "seatrial-index")
     config.stash[PLAN] = (0, START_S)
 
 
@@ -120,14 +124,12 @@ def _said_in_one_line() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With --require-all a skip is a failure that keeps its reason; the index links each run's report."""
+    """With --require-all a skip is a failure that keeps its reason."""
     report = yield
     if report.skipped and item.config.getoption("--require-all") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.longrepr = f"--require-all: {reason}"
-    if report.when == "call":
-        report.extras = [*getattr(report, "extras", []), *_links(item)]  # type: ignore[attr-defined] # pytest-html's
     return report
 
 
@@ -138,22 +140,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("seatrial")
     for result in results:
         report = os.path.relpath(result.folder / "report.html", config.invocation_params.dir)
-        terminalreporter.write_line(f"{result.verdict.outcome.value:12}  {_scenario_of(result)}  {report}")
-
-
-def _links(item: pytest.Item) -> list[dict[str, Any]]:
-    if not item.config.pluginmanager.hasplugin("html"):
-        return []
-    from pytest_html import extras
-
-    index = item.config.getoption("htmlpath", None)
-    base = Path(index).resolve().parent if index else item.config.invocation_params.dir
-    results = [result for result in item.config.stash[RESULTS] if item.name.endswith(f"[{_scenario_of(result)}]")]
-    return [extras.url(os.path.relpath(result.folder / "report.html", base), name="report") for result in results]
-
-
-def _scenario_of(result: Result) -> str:
-    return result.verdict.promises[0].scenario
+        terminalreporter.write_line(f"{result.verdict.outcome.value:12}  {result.scenario}  {report}")
 
 
 @pytest.fixture(scope="session")

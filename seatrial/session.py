@@ -53,6 +53,7 @@ class Result:
     """A finished run: its folder and what was found."""
 
     folder: Path
+    scenario: str
     verdict: Verdict
 
 
@@ -104,7 +105,8 @@ class Session:
             self.progress.phase(f"bringing up {self.settings.name} on the target {self.target.name}")
             started = self._clock.now()
             self.target.up()
-            self.progress.phase(f"up after {self._clock.now() - started:.1f} s: {self.target.resolve(self.client_url)}")
+            url = self._masker.text(self.target.resolve(self.client_url))
+            self.progress.phase(f"up after {self._clock.now() - started:.1f} s: {url}")
 
     @property
     def client_url(self) -> str:
@@ -167,7 +169,8 @@ class Session:
         """Judge a finished run, and write its verdict and report."""
         from seatrial.conclude import conclude_run
 
-        result = Result(folder, conclude_run(folder))
+        verdict = conclude_run(folder)
+        result = Result(folder, verdict.promises[0].scenario, verdict)
         self.results.append(result)
         return result
 

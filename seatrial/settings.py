@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 Path_ = Annotated[str, Field(pattern=r"^/")]
+# After RFC 9110, 5.1 and 5.5: a token; no control characters.
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Headers = dict[HeaderName, HeaderValue]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 KINDS = ("database", "application", "infrastructure")
 DisasterKind = Literal["database", "application", "infrastructure"]
@@ -60,7 +64,8 @@ class Request(Model):
     path: Path_
     weight: Annotated[int, Field(gt=0)] = 1
     json_: Any = Field(default=None, alias="json")  # the body; {id} in it becomes a new id for each request
-    headers: dict[str, str] = {}
+    headers: Headers = {}
+    expect: Annotated[str, Field(min_length=1)] | None = None  # a text that every good answer has
 
 
 class Load(Model):
@@ -84,7 +89,7 @@ class LedgerWrite(Model):
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     path: Path_
     json_: Any = Field(default=None, alias="json")
-    headers: dict[str, str] = {}
+    headers: Headers = {}
 
 
 class LedgerRead(Model):
@@ -92,7 +97,7 @@ class LedgerRead(Model):
 
     path: Path_
     value: str
-    headers: dict[str, str] = {}
+    headers: Headers = {}
 
 
 class Ledger(Model):

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from seatrial.errors import InputError
-from seatrial.masking import looks_secret
+from seatrial.masking import looks_secret, may_be_secret
 from seatrial.settings import Settings
 from seatrial.toml_lines import line_of
 
@@ -30,6 +30,7 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         raise source.first(error) from None
     _check_names(settings, source)
+    _check_references(settings, source)
     return settings
 
 
@@ -75,7 +76,7 @@ class _Source:
     def _variable(self, name: str, where: tuple[str, ...]) -> str:
         if name not in os.environ:
             raise self.wrong(where, f"the environment variable {name}", "it is not set")
-        if looks_secret(name) and os.environ[name]:
+        if may_be_secret(name) and os.environ[name]:
             self.secrets.append(os.environ[name])
         return os.environ[name]
 
@@ -96,6 +97,19 @@ class _Source:
         telling = {"env", "command", "sql", "redis", "url", "headers"} & set(key.split("."))
         hidden = telling or looks_secret(key) or any(secret in str(value) for secret in self.secrets)
         return "a value that is not shown" if hidden else repr(value)[:80]
+
+
+def _check_references(settings: Settings, source: _Source) -> None:
+    """What clients use: references to components that there are, and a URL that a browser could open."""
+    url = settings.client.url
+    if not url.startswith(("http://", "https://", "{")):
+        raise source.wrong(("client", "url"), "an http or https URL, or a reference such as {app.url}", "another")
+    used = {("client", "url"): url, ("ledger", "sql"): settings.ledger.sql, ("ledger", "redis"): settings.ledger.redis}
+    for where, text in used.items():
+        for name in re.findall(r"\{([A-Za-z][\w-]*)\.[a-z]+\}", text or ""):
+            if name not in settings.components:
+                known = ", ".join(settings.components) or "none"
+                raise source.wrong(where, f"a reference to a component of [components] ({known})", f"{{{name}}}")
 
 
 def _check_names(settings: Settings, source: _Source) -> None:

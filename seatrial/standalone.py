@@ -67,17 +67,22 @@ class Standalone:
         journal["deviated"] = journal["deviated"] or not verdict.passed
 
 
-def keep_up(say: Callable[[str], None]) -> int:
+def keep_up(say: Callable[[str], None], explicit: Path | None) -> int:
     """`seatrial up`: bring the deployment up, say how to use it, and take it down on Ctrl-C or SIGTERM."""
+    from seatrial.catalogue import shipped_for
     from seatrial.plugin import settings_for
     from seatrial.progress import Terminal
     from seatrial.session import Options, Session
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = settings_for(Path.cwd(), None)
+    settings = settings_for(Path.cwd(), explicit)
+    own = f"--settings {explicit} " if explicit else ""
+    runnable = next((name for name, unknown in shipped_for(settings).items() if not unknown), "SCENARIO")
     with Session(settings, Options("local", Path("reports")), Terminal(sys.stderr.write, live=False)) as session:
         say(f"url: {session.target.resolve(session.client_url)}")
-        say(f"seatrial run kill-database --attach {session.target.identity['folder']}")
+        say(f"run on it, from another terminal: "
+            f"seatrial run {runnable} {own}--attach {session.target.identity['folder']}")  # fmt: skip
+        say("Ctrl-C takes it down")
         sys.stdout.flush()
         try:
             signal.pause()

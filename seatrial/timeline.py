@@ -7,6 +7,7 @@ A run's folder holds `run.json` (what was run, masked), `events.jsonl`, `samples
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,9 @@ from seatrial.samples import Sample, read_samples
 if TYPE_CHECKING:
     from seatrial.masking import Masker
     from seatrial.roles import Clock
+
+
+LIMITS = ("p95_s", "error_rate", "rto_s", "rpo_s")
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,15 @@ def load_timeline(folder: Path) -> Timeline:
         raise InputError("a run's folder with run.json and events.jsonl", str(error), folder) from None
     if not isinstance(run, dict) or not {"scenario", "target", "settings", "objectives"} <= run.keys():
         raise InputError("a run.json with scenario, target, settings and objectives", "another", folder / "run.json")
+    limits = run["objectives"]
+    if not isinstance(limits, dict) or not all(_is_finite(limits.get(name)) for name in LIMITS):
+        raise InputError(f"a finite number for each of the objectives {', '.join(LIMITS)}", "none", folder / "run.json")
     events = (_event(line, number, folder, last=number == len(lines)) for number, line in enumerate(lines, 1))
     return Timeline(folder, run, tuple(event for event in events if event))
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _event(line: str, number: int, folder: Path, *, last: bool) -> Event | None:

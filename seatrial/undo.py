@@ -99,6 +99,11 @@ def pending_of(path: Path) -> list[Entry]:
     return sorted(entries.values(), key=lambda entry: -entry.number)
 
 
+def pending_here(folder: Path) -> list[Entry]:
+    """What this very process has still to take back."""
+    return [entry for path in folder.glob(f"undo-{os.getpid()}-*.jsonl") for entry in pending_of(path)]
+
+
 def abandoned(folder: Path) -> list[Path]:
     """Journals whose process is gone, the oldest first."""
     paths = sorted((path for path in folder.glob("undo-*.jsonl") if path.is_file()), key=lambda p: p.stat().st_mtime)

@@ -12,9 +12,10 @@ import pytest
 
 from seatrial.bundled import bundled
 from seatrial.catalogue import find_scenario
-from seatrial.folders import require_space
+from seatrial.folders import require_own, require_space
 from seatrial.plugin import RESULTS, settings_for
 from seatrial.scenario import load_scenario
+from seatrial.undo import pending_here, state_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from seatrial.session import Result
 
 _QUIET = ["-p", "no:locust", "-p", "no:cacheprovider", "-p", "no:terminal", "-s", "-c", os.devnull]
-_CTRL_C = "interrupted; what was broken has been healed"
+_CTRL_C = "interrupted"
+_OUTPUTS = {"junit.xml": "<testsuites", "index.html": 'id="head-title"'}
 
 
 class _Keeper:
@@ -54,6 +56,8 @@ def verify(options: argparse.Namespace) -> int:
         load_scenario(find_scenario(name, Path.cwd())).check_against(settings)
     for folder in (options.reports.resolve(), Path(tempfile.gettempdir())):
         require_space(folder)
+    for name, mark in _OUTPUTS.items():
+        require_own(options.reports / name, mark)
     keeper = _Keeper()
     status = pytest.main(_arguments(options), plugins=[keeper])
     return _conclude(options, keeper, int(status))
@@ -74,7 +78,7 @@ def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
     for text in (*(f"skipped: {reason}" for reason in keeper.skipped), *keeper.errors):
         sys.stderr.write(text + "\n")
     if keeper.stopped:
-        sys.stderr.write(f"seatrial: {keeper.stopped}\n")
+        sys.stderr.write(f"seatrial: {keeper.stopped}{_left()}\n")
     if keeper.results:
         _show(options, keeper.results)
     if keeper.stopped and keeper.stopped != _CTRL_C:
@@ -83,6 +87,12 @@ def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
         return 1 if keeper.stopped or keeper.skipped or keeper.errors else 2
     passed = all(result.verdict.passed for result in keeper.results)
     return 0 if passed and status == 0 else 1
+
+
+def _left() -> str:
+    """What became of what the run had started and broken."""
+    left = len(pending_here(state_folder()))
+    return f"; {left} steps are left to be taken back: seatrial recover" if left else "; nothing is left behind"
 
 
 def _show(options: argparse.Namespace, results: list[Result]) -> None:

@@ -7,6 +7,7 @@ longer ago than its client would have waited, is recorded as unsent: at its inte
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,15 @@ class OpenLoop(User):
         plan: dict[str, Any] = {"context": {PLAN: (due_s, start_s)}, "name": kind.name}
         try:
             with Timeout(CONFIG.timeout_s):
-                self._session.request(kind.method, path, data=body, headers=kind.headers, **plan)
+                self._request(kind, path, body, plan)
         except (Exception, Timeout) as error:  # one that Locust's client does not report itself
             RECORDER.add(kind.name, due_s, start_s, time.monotonic(), outcome_of(error))
+
+    def _request(self, kind: Template, path: str, body: str | None, plan: dict[str, Any]) -> None:
+        send = partial(self._session.request, kind.method, path, data=body, headers=kind.headers, **plan)
+        if kind.expect is None:
+            send()
+            return
+        with send(catch_response=True) as answer:
+            if 200 <= answer.status_code < 400 and kind.expect not in (answer.text or ""):
+                answer.failure("the answer has not the text that [load] expects")

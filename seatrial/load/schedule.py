@@ -39,6 +39,7 @@ class Template:
     path: str
     body: str | None
     headers: dict[str, str]
+    expect: str | None
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Template:
@@ -47,7 +48,7 @@ class Template:
         headers = {str(name): str(value) for name, value in request["headers"].items()}
         if body is not None and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        return cls(request["name"], request["method"], request["path"], body, headers)
+        return cls(request["name"], request["method"], request["path"], body, headers, request["expect"])
 
     def fill(self) -> tuple[str, str | None]:
         """Path and body of the next request of this kind."""

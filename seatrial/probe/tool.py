@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from seatrial.errors import InputError
 from seatrial.probe.config import SamplerConfig
 from seatrial.probe.http1 import parse_url
 from seatrial.probe.process import SamplerProcess
+from seatrial.samples import OK
 
 if TYPE_CHECKING:
     from seatrial.samples import Sample
@@ -51,12 +53,16 @@ def summarize(samples: list[Sample], zero: datetime) -> dict[str, Any]:
         streams.setdefault(sample.stream, []).append(sample)
     found = [(name, outage) for name, some in streams.items() for outage in model.outages(some, _normal(some))]
     outages = [_described(group, zero) for group in _overlapping(found)]
-    return {"samples": len(samples), "failed": sum(not sample.ok for sample in samples), "outages": outages}
+    outcomes = dict(Counter(sample.outcome for sample in samples).most_common())
+    failed = sum(not sample.ok for sample in samples)
+    return {"samples": len(samples), "failed": failed, "outcomes": outcomes, "outages": outages}
 
 
 def render(found: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{found['samples']} samples, {found['failed']} failed"]
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in found["outcomes"].items() if outcome != OK)
+    lines = [f"{found['samples']} samples on new and on kept connections, {found['failed']} failed"]
+    lines[0] += f" ({counted})" if counted else ""
     for outage in found["outages"]:
         upper = "no end seen" if outage["upper_s"] is None else f"{outage['upper_s']:.3f} s"
         back = outage["recovered"] or "not recovered"

@@ -9,6 +9,7 @@ import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from seatrial.errors import InputError, TargetError
 from seatrial.targets.local import embedded
@@ -105,7 +106,12 @@ class _Planner:
         ready = self._fill(component.ready, outside)
         if ready and not ready.startswith(("/", "http://", "https://")):
             raise InputError("ready as a path, an http URL, or nothing", ready, self._settings.file)
-        return f"http://{HOST}:{self._ports[name]}{ready}" if ready.startswith("/") else ready
+        url = f"http://{HOST}:{self._ports[name]}{ready}" if ready.startswith("/") else ready
+        try:
+            _ = urlsplit(url).port
+        except ValueError as error:
+            raise InputError("a URL whose port is a number in ready", str(error), self._settings.file) from None
+        return url
 
     def _command(self, name: str, component: LocalComponent, values: dict[str, str], cwd: str) -> tuple[str, ...]:
         if component.command is None:
