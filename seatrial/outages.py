@@ -144,14 +144,14 @@ def sampling_gaps(samples: Sequence[Sample], rate_hz: float, until_s: float | No
 
 
 def brownouts(samples: Sequence[Sample], slow_s: float, bin_s: float = 0.25) -> list[Interval]:
-    """Spans in which requests were answered, but more than 5 % of them slower than `slow_s` or not at all."""
+    """Spans in which requests were answered, but more than 5 % of the answers came later than `slow_s`."""
     bins: dict[int, list[Sample]] = {}
     for sample in samples:
         bins.setdefault(math.floor(sample.intended_s / bin_s), []).append(sample)
     spans: list[Interval] = []
     for number, group in sorted(bins.items()):
-        slow = sum(sample.latency_s > slow_s for sample in group)
-        if slow <= 0.05 * len(group) or not any(sample.ok for sample in group):
+        answered = [sample for sample in group if sample.ok]
+        if sum(sample.latency_s > slow_s for sample in answered) <= 0.05 * len(answered):
             continue
         start, end = number * bin_s, (number + 1) * bin_s
         if spans and math.isclose(spans[-1].upper_s, start):

@@ -310,12 +310,13 @@ def test_the_tool_reports_outages_as_intervals():
 
         found = asyncio.run(both())
     (outage,) = found["outages"]
-    assert json.loads(json.dumps(found)).keys() == {"samples", "failed", "outages"}
+    assert json.loads(json.dumps(found)).keys() == {"samples", "failed", "outcomes", "outages"}
+    assert found["outcomes"]["http_503"] == found["failed"]
     assert outage["lower_s"] <= outage["upper_s"]
     assert 0.5 <= outage["upper_s"] < 2
     first, recovered = (datetime.fromisoformat(outage[key]) for key in ("first_failure", "recovered"))
     assert 0.4 < (recovered - first).total_seconds() < 2
-    assert f"{found['failed']} failed" in render(found)
+    assert f"{found['failed']} failed ({found['failed']} http_503)" in render(found)
     assert "down for [" in render(found)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from seatrial.bundled import reference_settings
 from seatrial.catalogue import catalogue, describe, find_scenario
 from seatrial.errors import InputError
+from seatrial.faults import FAULTS
 from seatrial.scenario import load_scenario
 from seatrial.settings_file import load_settings
 
@@ -29,6 +32,18 @@ def test_every_shipped_scenario_is_accepted_by_chaos_validate(name):
     command = [sys.executable, "-m", "chaostoolkit", "--log-file", "/dev/null", "validate", str(catalogue()[name])]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_of_the_documentation_is_a_scenario():
+    """docs/example/slow-cache.yaml fits the reference deployment, and the page names every function and promise."""
+    docs = Path(__file__).parent.parent / "docs"
+    load_scenario(docs / "example" / "slow-cache.yaml").check_against(load_settings(reference_settings()))
+    page = (docs / "scenarios.md").read_text()
+    functions = [*FAULTS, "hold", "heal", "served", "await_recovery"]
+    assert [name for name in functions if f"`{name}`" not in page] == []
+    checks = ("steady", "effect", "recovery", "data_loss", "health", "residue")
+    names = [import_module(f"seatrial.checks.{check}").NAME for check in checks]
+    assert [name for name in names if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", catalogue())

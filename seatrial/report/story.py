@@ -29,7 +29,7 @@ EDGE_S = 0.125
 _ENDS = ("gave-up", "interrupted", "after-end", "stopped")  # until one of them the checks know what was observed
 SEPARATE = 6  # endpoints of the load that get a lane each; more share one
 _MOMENTS = {
-    "recovered": ("good", "all clients are served (live view)"),
+    "recovered": ("good", "believed, after a watch: all clients are served"),
     "gave-up": ("bad", "patience is over: still not served"),
     "interrupted": ("bad", "the run was interrupted"),
     "crashed": ("bad", "the runner failed"),
@@ -133,7 +133,7 @@ def _down(outage: Outage, last_s: float, axis: Axis) -> Iterable[Mark]:
 
 
 def _slow(timeline: Timeline, found: Outages) -> Lane:
-    """Brownout: the load was answered, but more than 5 % of it slower than the objective, or not at all."""
+    """Brownout: the load was answered, but more than 5 % of it slower than the objective."""
     limit = (timeline.run.get("objectives") or {}).get("p95_s")
     load = [sample for stream, samples in timeline.streams.items() if stream.startswith("load/") for sample in samples]
     spans = [(span.lower_s, span.upper_s) for span in model.brownouts(load, float(limit))] if limit else []
