@@ -36,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.ports.append(self.client_address[1])
         self.server.seen.append((self.path, body.decode(), dict(self.headers)))
         self.server.flowing.wait(5)
         time.sleep({"/slow": 0.5, "/hang": 3}.get(self.path, 0))
@@ -63,7 +64,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.seen, self.flowing = [], threading.Event()
+        self.seen, self.ports, self.flowing = [], [], threading.Event()  # requests, where each came from
         self.flowing.set()
         self.url = f"http://127.0.0.1:{self.server_port}"
 

@@ -121,6 +121,23 @@ def test_every_way_to_fail_has_its_name(server, tmp_path):
     assert server.count("/close") == sum(s.stream == "load/pclose" for s in samples)
 
 
+def test_an_answer_without_the_expected_text_is_wrong(server, tmp_path):
+    """Status 200 with another body: the server says `ok`, one request expects that and the other does not."""
+    good, bad = ({"name": name, "path": "/ok", "expect": text} for name, text in (("good", "ok"), ("bad", "AAPL")))
+    failing = {"name": "failing", "path": "/503", "expect": "ok"}
+    samples = record(open_loop(60, good, bad, failing), server.url, tmp_path, 1)
+    assert {(s.stream, s.outcome) for s in samples} == {
+        ("load/good", "ok"), ("load/bad", "wrong"), ("load/failing", "http_503"),
+    }  # fmt: skip
+
+
+def test_new_connections_are_opened_all_the_time(server, tmp_path):
+    """One request in ten ends its connection: a server that takes no new ones is noticed; the rest are kept."""
+    record(open_loop(100, {"name": "a", "path": "/ok"}), server.url, tmp_path, 2)
+    connections = len(set(server.ports))
+    assert len(server.seen) / 15 < connections < len(server.seen) / 2
+
+
 def test_a_server_that_is_gone_refuses(server, tmp_path):
     """Without a listener every request is refused, at once and on the grid."""
     samples = record(open_loop(50, {"name": "a", "path": "/"}), "http://127.0.0.1:9", tmp_path, 0.5)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,65 @@ def test_a_misspelt_field_is_refused(tmp_path, before, after, said):
         load(tmp_path, KILL.replace(before, after, 1))
     assert re.match(rf"{tmp_path}/story\.yaml:\d+: expected ", str(caught.value))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "said"),
+    [
+        ("func: kill,", "func: kil,", "module: seatrial.chaos, func: kill", "a function of seatrial.chaos here (kill"),
+        ("func: served", "func: serve", "func: served", "found serve"),
+        ("title: The", "title: 5 #", "title: The", "title to be a text, found 5"),
+        ("rollbacks:", "runtime: 5\nrollbacks:", "rollbacks:", "runtime to be a mapping, found 5"),
+        ("    disaster: database", "    after_s: .inf", "disaster: database", "after_s"),
+        ("    disaster: database", "    objectives: {rto: 5}", "disaster: database", "one of p95_s, error_rate, rto_s"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_its_line(tmp_path, before, after, line, said):
+    """Functions, types and numbers that Chaos Toolkit would meet only when it plays the experiment, or never."""
+    assert before in KILL
+    number = KILL[: KILL.index(line)].count("\n") + 1
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, KILL.replace(before, after, 1))
+    assert said in str(caught.value)
+    assert f"story.yaml:{number}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ("4", ""),
+        ("-1", "not negative, found -1"),
+        ("soon", "found 'soon'"),
+        (".nan", "found nan"),
+        ("true", "found True"),
+    ],
+)
+def test_how_long_a_fault_is_held_is_a_number(tmp_path, seconds, said):
+    """The argument of `hold`."""
+    text = catalogue()["pause-database"].read_text().replace("seconds: 4", f"seconds: {seconds}")
+    if not said:
+        assert load(tmp_path, text).hold_s == 4
+        return
+    with pytest.raises(InputError, match=said):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title: &a [*a]\n",
+        "a: &a [1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"{c}: &{c} [{','.join([f'*{b}'] * 9)}]\n" for b, c in pairwise("abcdefghi")),
+        "title: " + "[" * 5000 + "]" * 5000,
+        "title: 2026-13-45\n",
+        f"title: {'9' * 5000}\n",
+    ],
+    ids=["alias of itself", "billions of values", "deep", "no date", "a number of 5000 digits"],
+)
+def test_yaml_that_is_made_to_hurt_is_refused_in_one_line(tmp_path, text):
+    """No traceback, no hang."""
+    with pytest.raises(InputError, match=r"story\.yaml(:\d+)?: expected"):
+        load(tmp_path, text)
 
 
 def test_an_unknown_component_is_refused_with_its_line(tmp_path):

@@ -40,6 +40,9 @@ def mistake(tmp_path, before, after):
         ("[targets.local.cache]", "[targets.local.queue]", "a component of [components]", "[targets.local.queue]"),
         ('url = "{app.url}"', 'url = "${NO_SUCH_VARIABLE}"', "the environment variable NO_SUCH_VARIABLE", "not set"),
         ('health = "/health"', 'health = "health"', "client.health", "'health'"),
+        ('url = "{app.url}"', 'url = "ftp://x"', "an http or https URL", "another"),
+        ('url = "{app.url}"', 'url = "{web.url}"', "a component of [components] (app, database, cache)", "{web}"),
+        ('sql = "{database.url}"', 'sql = "{db.url}"', "a component of [components]", "{db}"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path, before, after, expected, found):
@@ -48,6 +51,21 @@ def test_a_mistake_is_named_with_its_line(tmp_path, before, after, expected, fou
     assert message.startswith(f"{tmp_path / 'seatrial.toml'}:{line}: expected ")
     assert expected in message
     assert found in message
+
+
+@pytest.mark.parametrize("header", ['"X Y" = "a"', '"X" = "a\\nb"', '"" = "a"'])
+def test_a_header_that_http_does_not_know_is_refused(tmp_path, header):
+    """After RFC 9110: said before anything is started, and its value is not shown."""
+    with pytest.raises(InputError, match=r"headers.*a value that is not shown"):
+        load(tmp_path, REFERENCE.replace("weight = 8", f"weight = 8, headers = {{ {header} }}"))
+
+
+@pytest.mark.parametrize(("name", "masked"), [("DB_PW", True), ("MAGIC", True), ("DB_HOST", False), ("HOME", False)])
+def test_what_the_environment_gives_is_a_secret_unless_its_name_says_otherwise(tmp_path, monkeypatch, name, masked):
+    """A password may have any name; a host has not to be hidden."""
+    monkeypatch.setenv(name, "some-value")
+    settings = load(tmp_path, REFERENCE.replace('LOG_LEVEL = "INFO"', f'LOG_LEVEL = "${{{name}}}"'))
+    assert ("some-value" in settings.secrets) is masked
 
 
 def test_a_missing_key_is_named(tmp_path):
@@ -60,6 +78,12 @@ def test_what_is_not_toml_is_refused_with_its_line(tmp_path):
     """A torn file names the line at which it stops being TOML."""
     with pytest.raises(InputError, match=r"seatrial\.toml:3: expected TOML"):
         load(tmp_path, 'name = "x"\n\n[client\n')
+
+
+def test_a_number_of_5000_digits_is_refused(tmp_path):
+    """Python's own limit, without a traceback; its TOML parser does not say where."""
+    with pytest.raises(InputError, match=r"seatrial\.toml: expected TOML, found .*5000 digits"):
+        load(tmp_path, REFERENCE.replace("rate_hz = 50", f"rate_hz = {'9' * 5000}"))
 
 
 def test_a_secret_from_the_environment_is_never_in_a_message(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.checks.promise import failed, faulty, inconclusive, passed
 from seatrial.checks.recovery import outages_by_stream
-from seatrial.checks.windows import observed_until_s
+from seatrial.checks.windows import observed_until_s, recovered_s
 
 if TYPE_CHECKING:
     from seatrial.outages import Outage
@@ -23,7 +23,7 @@ def health(timeline: Timeline) -> list[Promise]:
     """FAIL if health and work contradict each other for longer than a check may take; nothing without a fault."""
     if not faulty(timeline):
         return []
-    if not (timeline.first("recovered") or timeline.first("gave-up")):
+    if recovered_s(timeline) is None and not timeline.first("gave-up"):
         return [inconclusive(timeline, NAME, "the run ended before health and work could be compared")]
     found = outages_by_stream(timeline)
     until = observed_until_s(timeline)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from seatrial import outages as model
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed, proven
-from seatrial.checks.windows import observed_until_s, struck_s
+from seatrial.checks.windows import observed_until_s, recovered_s, struck_s
 from seatrial.outages import Interval
 
 if TYPE_CHECKING:
@@ -160,21 +160,15 @@ def _doubt(timeline: Timeline, seen: Measured, objective: float) -> str | None:
         f"not recovered within the {seen.lower_s:.1f} s that the scenario watched; the objective allows more": (
             not ended
         ),
-        "the run ended before every client was served again": not _seen_to_recover(timeline),
+        "the run ended before every client was served again": recovered_s(timeline) is None,
         hidden: bool(hidden) and not within,
         "the objective lies inside the measured interval: too close to call": not within,
     }
     return next((doubt for doubt, holds in doubts.items() if holds), None)
 
 
-def _seen_to_recover(timeline: Timeline) -> bool:
-    """Were all clients seen to be served after the last blow? A wait that ended before it says nothing of it."""
-    last_blow = max((float(event.data["struck_s"]) for event in timeline.all("effect")), default=0.0)
-    return any(event.at_s > last_blow for event in timeline.all("recovered"))
-
-
 def _helped(timeline: Timeline) -> bool:
     """Was a killed component healed before the clients were served? Then its restart policy was never seen at work."""
-    healing, recovered = timeline.time_of("healing"), timeline.time_of("recovered")
+    healing, recovered = timeline.time_of("healing"), recovered_s(timeline)
     killed = any(event.data["fault"] in UNAIDED for event in timeline.all("effect"))
     return killed and healing is not None and (recovered is None or healing < recovered)

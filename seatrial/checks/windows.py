@@ -33,10 +33,16 @@ def struck_s(timeline: Timeline) -> float | None:
     return float(effect.data["struck_s"]) if effect else timeline.time_of("injecting")
 
 
+def recovered_s(timeline: Timeline) -> float | None:
+    """When the run saw every client served again after its last blow; a wait that ended before says nothing of it."""
+    last_blow = max((float(event.data["struck_s"]) for event in timeline.all("effect")), default=0.0)
+    return next((event.at_s for event in timeline.all("recovered") if event.at_s > last_blow), None)
+
+
 def windows(timeline: Timeline) -> dict[str, Window]:
     """The windows that the run came to: before, during (from the blow until the fault is gone), settling, after."""
     struck, after = struck_s(timeline), timeline.time_of("after-begin")
-    recovered = timeline.time_of("recovered") or timeline.time_of("gave-up")
+    recovered = recovered_s(timeline) or timeline.time_of("gave-up")
     healed = _last_healing(timeline, before_s=recovered)
     bounds = {
         "before": (timeline.time_of("before-begin"), timeline.time_of("before-end")),

@@ -1,6 +1,7 @@
 """The open loop: one user issues the requests of `seatrial.toml` at their intended times, however the target does.
 
-Each request goes out once, on a kept connection, and has its own deadline. What finds no room in flight, or was due
+Each request goes out once and has its own deadline. Connections are kept, and one request in ten ends its own, so that
+new ones have to be opened all the time, as new visitors do. What finds no room in flight, or was due
 longer ago than its client would have waited, is recorded as unsent: at its intended time, ended when that was decided.
 """
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from geventhttpclient.url import URL
     from locust.env import Environment
 
+PER_CONNECTION = 10
 CONFIG = read_config()
 RECORDER = Recorder(CONFIG)
 listen(events.init, RECORDER.attach)
@@ -84,16 +86,16 @@ class OpenLoop(User):
         while not self._stopping.is_set():
             due = int((time.monotonic() - begun) / period) + 1 - issued
             for kind in islice(order, max(due, 0)):
-                self._issue(kinds[kind], begun + issued * period)
+                self._issue(kinds[kind], begun + issued * period, last=issued % PER_CONNECTION == 0)
                 issued += 1
             # Asleep even when late, or nothing that was issued would get to run.
             self._stopping.wait(max(begun + issued * period - time.monotonic(), 0.0001))
         self._pool.join()
 
-    def _issue(self, kind: Template, due_s: float) -> None:
+    def _issue(self, kind: Template, due_s: float, *, last: bool) -> None:
         now = time.monotonic()
         if self._pool.free_count() and now - due_s < CONFIG.timeout_s:
-            self._pool.spawn(self._send, kind, due_s)
+            self._pool.spawn(self._send, kind.closing() if last else kind, due_s)
         else:
             RECORDER.add(kind.name, due_s, due_s, now, UNSENT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class Template:
         if body is not None and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
         return cls(request["name"], request["method"], request["path"], body, headers, request["expect"])
+
+    def closing(self) -> Template:
+        """The same, and the connection is not to be used again."""
+        return replace(self, headers={**self.headers, "Connection": "close"})
 
     def fill(self) -> tuple[str, str | None]:
         """Path and body of the next request of this kind."""

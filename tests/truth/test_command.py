@@ -28,6 +28,25 @@ try:
 except SystemExit:
     print(sorted(sys.modules))
 """
+SPECS = """
+import pytest
+
+@pytest.mark.trial(before_s=2, after_s=0)
+def test_wrong(trial):
+    with trial.fault("kill", component="cash"):
+        pass
+
+@pytest.mark.trial(befor_s=3)
+def test_misspelt(trial):
+    pass
+
+@pytest.mark.trial(before_s=2, after_s=0, slo=[])
+def test_right(trial):
+    with trial.fault("kill", component="app"):
+        assert trial.await_recovery()
+    verdict = trial.verdict()
+    assert verdict.passed, verdict.explain()
+"""
 LOCUSTFILE = """
 from locust import HttpUser, constant, task
 
@@ -221,13 +240,64 @@ def test_plain_pytest_gives_the_same_verdict_and_report(workplace):
     workplace.write("seatrial.toml", notes_settings())
     workplace.write("story.yaml", story())
     command = [sys.executable, "-m", "pytest", str(bundled("suites") / "chaos"), "-k", "story", "--target", "local",
-               "--scenario", "story.yaml", "-c", os.devnull, "-p", "no:locust", "--rootdir", "."]  # fmt: skip
+               "--scenario", "story.yaml", "-c", os.devnull, "-p", "no:locust", "--rootdir", ".",
+               "-W", "error"]  # fmt: skip
     done = subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
                           check=False, timeout=DEADLINE_S)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr  # a process that nobody waited for would warn
     (folder,) = (workplace.folder / "reports" / "runs").iterdir()
     assert json.loads((folder / "verdict.json").read_text())["verdict"] == "PASS"
     assert (folder / "report.html").exists()
+    assert f"PASS          story  reports/runs/{folder.name}/report.html" in done.stdout
+
+
+def pytest_in(workplace, *arguments):
+    command = [sys.executable, "-m", "pytest", "-p", "no:locust", "-c", os.devnull, "--rootdir", ".", *arguments]
+    return subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
+                          check=False, timeout=DEADLINE_S)  # fmt: skip
+
+
+def test_a_shipped_scenario_for_a_component_that_is_absent_is_skipped(workplace):
+    """Its name is said; with --require-all that is a failure; the plan counts only what is chosen."""
+    workplace.write("seatrial.toml", notes_settings())
+    chosen = (str(bundled("suites") / "chaos"), "-k", "kill-database", "-rs")
+    done, strict = pytest_in(workplace, *chosen), pytest_in(workplace, *chosen, "--require-all")
+    said = "has no component database, which the scenario kill-database breaks"
+    assert (done.returncode, said in " ".join(done.stdout.split())) == (0, True), done.stdout
+    assert (strict.returncode, said in " ".join(strict.stdout.split())) == (1, True), strict.stdout
+    assert left_behind(workplace) == []
+
+
+def test_a_mistake_in_one_spec_fails_that_spec_alone(workplace):
+    """An unknown component and an unknown option are one line each, and the next spec runs."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("test_specs.py", SPECS)
+    done = pytest_in(workplace, "test_specs.py")
+    assert "expected a component of the target (app), found cash" in done.stdout, done.stdout
+    assert re.search(r"found the unknown field befor_s", done.stdout)
+    assert "1 failed, 1 passed, 1 error" in done.stdout
+    assert left_behind(workplace) == []
+
+
+def test_a_ledger_that_reads_the_wrong_field_is_inconclusive(workplace):
+    """Nothing is broken, no loss is claimed, and the reason names what to look at."""
+    workplace.write("seatrial.toml", notes_settings().replace('value = "text"', 'value = "txt"'))
+    workplace.write("story.yaml", story())
+    done = workplace.seatrial("run", "story.yaml", "--format", "json")
+    loss = done.promise("data loss")
+    assert (done.status, loss["verdict"]) == (1, "INCONCLUSIVE"), loss
+    assert "[ledger] read" in loss["reason"]
+    assert '"injecting"' not in events(workplace)
+
+
+def test_the_files_of_others_are_not_overwritten(workplace):
+    """An index.html or a report that Seatrial did not write stays as it is."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story())
+    (workplace.folder / "site").mkdir()
+    page = workplace.write("site/index.html", "<html>ours</html>")
+    assert "left as it is" in mistake(workplace, "run", "story.yaml", "--reports", "site")
+    assert page.read_text() == "<html>ours</html>"
 
 
 def test_the_worked_example_runs_in_a_teams_own_repository(workplace):
