@@ -87,7 +87,7 @@ def fitness(
     busy = f"the load generator was saturated: it used {cpu:.0%} of its core (at most {MOST_CPU:.0%})"
     if rate_hz is None or any(row.loop == CLOSED for row in health):
         return Fitness(unfit=busy if cpu > MOST_CPU else "")  # nothing else shows how much it should have sent
-    sent = sum(start_s <= sample.start_s < end_s for sample in samples)
+    sent = sum(start_s <= sample.start_s < end_s and not _given_up(sample, cpu) for sample in samples)
     if sent < LEAST_RATE * rate_hz * (end_s - start_s) - 1:
         achieved = sent / (end_s - start_s)
         said = f"the load generator was saturated: it came to {achieved:.1f} of {rate_hz:g} requests per second"
@@ -109,6 +109,11 @@ def _cpu(health: Sequence[HealthSample], start_s: float, end_s: float) -> float:
         if overlap > 0:
             shares.append((overlap, row.cpu))
     return sum(overlap * cpu for overlap, cpu in shares) / sum(overlap for overlap, _ in shares) if shares else 0.0
+
+
+def _given_up(sample: Sample, cpu: float) -> bool:
+    """Not sent by the generator's own fault: decided late, or with no core left to take in the answers in time."""
+    return sample.outcome == UNSENT and (cpu > MOST_CPU or sample.end_s - sample.intended_s > MOST_LAG_S)
 
 
 def _lag(due: Sequence[Sample]) -> float:
