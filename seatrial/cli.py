@@ -161,7 +161,11 @@ def _report(options: argparse.Namespace) -> int:
 
     require_own(options.output, 'content="seatrial"')
     timelines = [load_timeline(run) for run in options.runs]
-    write_report([(timeline, judge(timeline)) for timeline in timelines], options.output)
+    try:
+        write_report([(timeline, judge(timeline)) for timeline in timelines], options.output)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:  # edited by hand
+        said = f"what cannot be drawn: {type(error).__name__}: {error}"
+        raise InputError("runs as Seatrial wrote them", said, options.runs[0]) from None
     _say(f"report: {options.output}")
     return 0
 

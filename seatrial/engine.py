@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.errors import MissingCapability, SeatrialError, TargetError
 from seatrial.ledger import PRESENT, write_read_back
 from seatrial.live import LiveView
+from seatrial.signals import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,8 +165,9 @@ class Trial:
         self._wait(self._patience.after_s, "after the recovery")
         self._event("after-end")
 
+    @deferred()
     def end(self) -> None:
-        """Phase 9. Idempotent; every part of it is tried, whatever the others do."""
+        """Phase 9. Idempotent; every part of it is tried, whatever the others do and whatever signal comes."""
         if self._ended:
             return
         self._ended = self._healing = True
@@ -244,4 +246,5 @@ class Trial:
             self._parts.recorder.event(kind, **data)
         except OSError as error:
             if not self._healing:  # what was broken is healed even if nobody can read of it
-                raise TargetError(f"the run's folder cannot be written to: {error.strerror or error}") from None
+                folder, why = self._parts.recorder.folder, error.strerror or error
+                raise TargetError(f"{folder} cannot be written to: {why}") from None

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MASK = "***"
+LEAST = 4  # characters: a shorter secret would mask too much
+_SCHEME = re.compile(r"\b((?:Basic|Bearer)\s+)[A-Za-z0-9._~+/=-]{8,}")
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|key(_?id)?$|credential|auth|cookie|signature|(^|[_-])(pw|pwd|pat|pin|sig|dsn)($|[_-])",
+    r"pass(word|wd|phrase)?|secret|token|key(_?id)?$|credential|auth|cookie|signature|session|otp|bearer|(^|[_-])(pw|pwd|pat|pin|sig|dsn)($|[_-])",
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(
     r"""(?P<head>[a-z][a-z0-9+.-]*://[^\s/:@]*:)(?P<secret>[^\s"']+)(?P<tail>@)""", re.IGNORECASE
 )
 _PAIR = re.compile(
-    r"""(?i)((?:\b|--?)[\w-]*(?:pass|secret|token|api_?key|access_?key)[\w-]*|\bsig(?:nature)?)(["']?\s*[=:]\s*["']?)([^\s"',;&}]+)"""
+    r"""(?i)((?:\b|--?)[\w-]*(?:pass|pwd|secret|token|auth|credential|session|otp|api_?key|access_?key)[\w-]*|\bsig(?:nature)?|(?<=[?&])key)(["']?\s*[=:]\s*["']?)([^\s"',;&}]+)"""
 )
 
 
@@ -60,13 +66,29 @@ class Masker:
 
     def add(self, secret: str) -> None:
         """Remember one secret, as it stands and as it stands in a URL. Shorter than 4 characters masks too much."""
-        if len(secret) >= 4:
-            self._known |= {secret, unquote(secret), quote(secret, safe="")}
+        lines = [line.strip() for line in secret.splitlines() if len(line.strip()) >= LEAST]
+        words = [word for word in secret.split() if len(word) >= 2 * LEAST]  # of "Bearer ...", the token
+        for text in {secret, *lines, *words}:
+            if len(text) >= LEAST:
+                self._known |= {text, unquote(text), quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1]}
+
+    @property
+    def known(self) -> list[str]:
+        """The secrets that it was told of, in all their forms."""
+        return sorted(self._known)
+
+    def file(self, path: Path) -> None:
+        """Mask a text file that another program wrote, in place."""
+        text = path.read_text(encoding="utf-8", errors="replace")
+        masked = self.text(text)
+        if masked != text:
+            path.write_text(masked, encoding="utf-8")
 
     def text(self, text: str) -> str:
         """The text with every secret replaced by ***."""
         for secret in sorted(self._known, key=len, reverse=True):
             text = text.replace(secret, MASK)
+        text = _SCHEME.sub(rf"\g<1>{MASK}", text)
         text = _URL_PASSWORD.sub(rf"\g<head>{MASK}\g<tail>", text)
         return _PAIR.sub(rf"\g<1>\g<2>{MASK}", text)
 

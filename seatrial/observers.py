@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from seatrial.masking import Masker
     from seatrial.roles import Observer, Target
     from seatrial.settings import Settings
 
@@ -36,7 +37,7 @@ def sampler_config(settings: Settings, target: Target, folder: Path, nonce: str)
     )
 
 
-def observers_for(settings: Settings, config: SamplerConfig, folder: Path) -> Sequence[Observer]:
+def observers_for(settings: Settings, config: SamplerConfig, folder: Path, masker: Masker) -> Sequence[Observer]:
     """The load and the sampler, not yet started."""
-    load = LocustLoad(settings.load, config.url, settings.client.timeout_s, folder, settings.root)
+    load = LocustLoad(settings.load, config.url, settings.client.timeout_s, folder, settings.root, masker=masker)
     return load, SamplerProcess(config)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OK = "ok"
 UNSENT = "unsent"
 TIMEOUT = "timeout"
+LATEST_S = 1e10  # three hundred years of monotonic clock
 FIELDS = ("stream", "intended", "start", "end", "outcome", "key")
 
 
@@ -53,7 +54,10 @@ class Sample:
 def parse(row: list[str]) -> Sample:
     """A CSV row (in the order of FIELDS) as a sample. Raises ValueError if it is torn or not one."""
     stream, intended, start, end, outcome, key = row
-    return Sample(stream, float(intended), float(start), float(end), outcome, key)
+    sample = Sample(stream, float(intended), float(start), float(end), outcome, key)
+    if not all(abs(time_s) < LATEST_S for time_s in (sample.intended_s, sample.start_s, sample.end_s)):
+        raise ValueError(f"no time of this machine: {row[1:4]}")
+    return sample
 
 
 class SampleWriter:
@@ -99,7 +103,7 @@ def read_samples(path: Path) -> list[Sample]:
     """All complete samples of a file, sorted by start; a torn last line is left out. Raises InputError for others."""
     try:
         samples = SampleTail(path).poll()
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise InputError("samples as Seatrial writes them", str(error), path) from None
     return sorted(samples, key=lambda sample: (sample.start_s, sample.end_s, sample.stream))
 

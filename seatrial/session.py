@@ -24,6 +24,7 @@ from seatrial.observers import observers_for, sampler_config
 from seatrial.play import play
 from seatrial.probe.readback import read_back
 from seatrial.roles import UndoStep
+from seatrial.signals import deferred
 from seatrial.targets import open_target
 from seatrial.timeline import Recorder
 
@@ -86,8 +87,9 @@ class Session:
             raise
         return self
 
+    @deferred()
     def __exit__(self, *_: object) -> None:
-        """Take down what was brought up. Idempotent."""
+        """Take down what was brought up, whatever signal comes meanwhile. Idempotent."""
         left = self._tidy(self._undo.pending())
         left = self._tidy(self._undo.pending()) if left else []  # what needed a deployment that is gone by now is done
         self._undo.close()
@@ -148,7 +150,7 @@ class Session:
         entries = [self._undo.write(self.target.identity, step) for step in steps]
         parts = engine.Parts(
             target=self.target,
-            observers=observers_for(self.settings, config, folder),
+            observers=observers_for(self.settings, config, folder, self._masker),
             recorder=recorder,
             undo=self._undo,
             clock=self._clock,

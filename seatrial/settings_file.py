@@ -24,11 +24,13 @@ def load_settings(path: Path) -> Settings:
     for reserved in ("file", "secrets"):
         if reserved in data:
             raise source.wrong((reserved,), "a key that Seatrial knows", f"the unknown key {reserved}")
-    values = {**source.expand(data, ()), "file": source.file}
     try:
+        values = {**source.expand(data, ()), "file": source.file}
         settings = Settings.model_validate({**values, "secrets": tuple(source.secrets)})
     except ValidationError as error:
         raise source.first(error) from None
+    except RecursionError:
+        raise InputError("TOML", "too many levels", source.file) from None
     _check_names(settings, source)
     _check_references(settings, source)
     return settings

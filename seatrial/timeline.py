@@ -135,8 +135,11 @@ def _is_finite(value: object) -> bool:
 def _event(line: str, number: int, folder: Path, *, last: bool) -> Event | None:
     try:
         value = json.loads(line)
-        return Event(float(value.pop("at_s")), str(value.pop("kind")), value)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        event = Event(float(value.pop("at_s")), str(value.pop("kind")), value)
+        if not math.isfinite(event.at_s):
+            raise ValueError("no moment")
+        return event
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         if last:
             return None
         raise InputError("an event as JSON", line[:60], folder / "events.jsonl", number) from None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from seatrial.errors import InputError, SeatrialError
+from seatrial.errors import InputError, SeatrialError, TargetError
 from seatrial.roles import UndoStep
 
 if TYPE_CHECKING:
@@ -78,13 +78,17 @@ class UndoJournal:
             self.path.unlink()
 
     def _append(self, value: Mapping[str, Any]) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        descriptor = os.open(self.path, flags, 0o600)
+        flags, line = os.O_WRONLY | os.O_APPEND | os.O_CREAT, (json.dumps(value) + "\n").encode()
         try:
-            os.write(descriptor, (json.dumps(value) + "\n").encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self.path, flags, 0o600)
+            try:
+                if os.write(descriptor, line) < len(line):
+                    raise OSError("no space left for the whole of a step")
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise TargetError(f"{self.path}: the undo journal cannot be written: {error.strerror or error}") from None
 
 
 def pending_of(path: Path) -> list[Entry]:

@@ -54,7 +54,7 @@ def verify(options: argparse.Namespace) -> int:
     settings = settings_for(Path.cwd(), options.settings)
     for name in options.scenario:
         load_scenario(find_scenario(name, Path.cwd())).check_against(settings)
-    for folder in (options.reports.resolve(), Path(tempfile.gettempdir())):
+    for folder in (options.reports.resolve(), Path(tempfile.gettempdir()), state_folder()):
         require_space(folder)
     for name, mark in _OUTPUTS.items():
         require_own(options.reports / name, mark)

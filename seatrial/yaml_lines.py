@@ -28,7 +28,8 @@ class Document:
             self.value: Any = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise _unreadable(file, error) from None
-        except (ValueError, RecursionError) as error:  # a date or a number that is none, mappings without end
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            # A tag whose value is none of its kind (a date, a number), or levels without end.
             said = "too many levels" if isinstance(error, RecursionError) else str(error)
             raise InputError("YAML", said, file) from None
 

@@ -40,6 +40,7 @@ class FakeTrial:
     wait_s: float = 30.0
     slo_windows: tuple[str, ...] = ("before", "after")
     latency_s: float = 0.004
+    requests: tuple[str, ...] = ()  # of [load]; their streams are those of `streams`
 
     def __post_init__(self) -> None:
         clients = FakeClients(self.target, self._made(), self.streams, self.latency_s)
@@ -81,7 +82,10 @@ class FakeTrial:
             "target": "fake",
             "faults": ["a fault"],
             "ledger": "ledger/api" in self.streams,
-            "settings": {"client": {"rate_hz": 50.0, "timeout_s": 2.0}, "load": {"rate_hz": 100.0}},
+            "settings": {
+                "client": {"rate_hz": 50.0, "timeout_s": 2.0},
+                "load": {"rate_hz": 100.0, "requests": [{"name": name} for name in self.requests]},
+            },
             "objectives": {"p95_s": 1.0, "error_rate": 0.05, "rto_s": self.rto_s, "rpo_s": self.rpo_s},
             "slo_windows": list(self.slo_windows),
         }

@@ -76,6 +76,21 @@ def test_a_wait_that_ended_before_the_blow_shows_no_recovery(fake_trial):
     assert outcome(trial, "recovery time") is Outcome.INCONCLUSIVE
 
 
+def test_an_outage_right_before_the_blow_is_seen(fake_trial):
+    """Down for 2 s after the window of the steady state, while the run asks whether it stands: the errors are there."""
+    trial = fake_trial(recovery_s=1.0)
+    trial.trial.begin()
+    now = trial.target.clock.now()
+    trial.target.outages.append((now, now + 2.0))
+    trial.target.clock.sleep(0.5)
+    assert trial.trial.served()
+    trial.trial.inject(Kill("app"))
+    trial.trial.await_recovery()
+    trial.trial.after()
+    trial.trial.end()
+    assert outcome(trial, "errors before") is Outcome.FAIL
+
+
 def without_probe(trial, from_s, to_s):
     """The run as if the probe had not looked for so long, counted from the blow."""
     struck = trial.timeline.first("effect").data["struck_s"]
@@ -261,6 +276,14 @@ def test_a_ledger_that_cannot_be_read_before_the_fault_is_inconclusive(fake_tria
     assert outcome(trial, "steady state") is Outcome.INCONCLUSIVE
     assert outcome(trial, "data loss") is Outcome.INCONCLUSIVE
     assert f"reads back as {state}" in trial.verdict.promise("steady state").reason
+
+
+def test_an_endpoint_that_was_never_asked_is_inconclusive(fake_trial):
+    """A weight so small that no request of it fell into the window: nothing was shown of it."""
+    trial = fake_trial(requests=("chart", "pay")).play(Kill("database"))
+    slo = trial.verdict.promise("p95 before")
+    assert slo.outcome is Outcome.INCONCLUSIVE
+    assert "load/pay was never asked" in slo.reason
 
 
 def test_slow_answers_break_the_slo_in_their_window(fake_trial):

@@ -112,11 +112,18 @@ def test_a_freeze_does_not_stop_the_schedule(server, tmp_path):
 
 
 def test_every_way_to_fail_has_its_name(server, tmp_path):
-    """What a client came to know stands in the outcome; a redirect is an answer, and nobody is sent a second time."""
+    """What a client came to know stands in the outcome; a redirect is not what was asked for; nobody is sent twice."""
     paths = ("ok", "302", "503", "close", "torn", "hang")
     samples = record(open_loop(60, *({"name": f"p{p}", "path": f"/{p}"} for p in paths)), server.url, tmp_path, 1.5)
     outcomes = {stream: {s.outcome for s in samples if s.stream == stream} for stream in {s.stream for s in samples}}
-    expected = {"pok": "ok", "p302": "ok", "p503": "http_503", "pclose": "reset", "ptorn": "reset", "phang": "timeout"}
+    expected = {
+        "pok": "ok",
+        "p302": "http_302",
+        "p503": "http_503",
+        "pclose": "reset",
+        "ptorn": "reset",
+        "phang": "timeout",
+    }
     assert outcomes == {f"load/{name}": {outcome} for name, outcome in expected.items()}
     assert server.count("/close") == sum(s.stream == "load/pclose" for s in samples)
 

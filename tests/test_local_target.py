@@ -47,6 +47,11 @@ if os.fork() == 0:
 os.wait()
 time.sleep(1000)
 """
+# A program that leaves a process behind when it is told to end, without marks and in a session of its own.
+LEAVER = """
+trap 'env -i setsid setsid sleep 4711 & exit 0' TERM
+while :; do sleep 0.05; done
+"""
 SETTINGS = """
 name = "trial"
 [components]
@@ -433,6 +438,17 @@ def up_fails(tmp_path, text, error):
 
 
 APP = '[components]\napp = { kind = "application" }\n[targets.local.app]\n'
+
+
+def test_what_a_component_starts_while_it_is_stopped_is_ended_too(tmp_path):
+    """A handler of SIGTERM that leaves a process without marks, in a session of its own."""
+    text = f'name = "trial"\n{APP}command = ["sh", "leaver.sh"]\n'
+    settings, folder = write_settings(tmp_path / "own", text), short_folder()
+    (tmp_path / "own" / "leaver.sh").write_text(LEAVER)
+    target = open_target("local", settings, folder, Masker())
+    target.up()
+    target.down()
+    assert not [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "4711"]]
 
 
 def test_a_program_that_does_not_start_shows_its_last_lines_masked(tmp_path):

@@ -15,6 +15,11 @@ from seatrial.masking import Masker
         ("PGPASSWORD=hunter22 psql", "hunter22"),
         ('{"api_key": "hunter22"}', "hunter22"),
         ("token: hunter22", "hunter22"),
+        ("MYSQL_PWD=hunter22 mysql", "hunter22"),
+        ("REDISCLI_AUTH=hunter22", "hunter22"),
+        ("GET /api?key=hunter22&x=1", "hunter22"),
+        ("authorization: Basic dXNlcjpodW50ZXIyMg==", "dXNlcjpodW50ZXIyMg"),
+        ('{"otp": "hunter22"}', "hunter22"),
     ],
 )
 def test_a_secret_is_masked_by_its_form(text, secret):
@@ -22,6 +27,25 @@ def test_a_secret_is_masked_by_its_form(text, secret):
     masked = Masker().text(text)
     assert secret not in masked
     assert "***" in masked
+
+
+def test_a_secret_of_several_lines_or_words_is_masked_in_parts():
+    """A key file that a program prints line by line, a token behind its scheme, a value in JSON."""
+    masker = Masker()
+    masker.add("-----BEGIN KEY-----\nMIIEvQIBADAN\n-----END KEY-----")
+    masker.add("Bearer tok_literal_1234")
+    masker.add('quo"ted\\value')
+    said = masker.text('MIIEvQIBADAN | tok_literal_1234 | "quo\\"ted\\\\value"')
+    assert said == '*** | *** | "***"'
+
+
+def test_a_file_that_another_program_wrote_is_masked_in_place(tmp_path):
+    """The log of a load, after its end."""
+    masker, path = Masker(), tmp_path / "load.log"
+    masker.add("correct-horse")
+    path.write_text("GET /?x=correct-horse failed\n")
+    masker.file(path)
+    assert path.read_text() == "GET /?x=*** failed\n"
 
 
 def test_a_secret_that_was_learnt_is_masked_wherever_it_stands():

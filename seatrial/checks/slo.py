@@ -168,6 +168,10 @@ def _view(timeline: Timeline, window: Window, name: str, endpoints: dict[str, li
         said = "the load had no success before the fault: the target was not up"
         return replace(view, fitness=Fitness(unfit=said))
     settings = timeline.run["settings"]["load"]
+    names = [f"load/{request['name']}" for request in settings.get("requests") or []]
+    if never := [stream for stream in names if not endpoints.get(stream)]:
+        said = f"{never[0]} was never asked in the window {name}: raise its weight, the rate or the window"
+        return replace(view, fitness=Fitness(unfit=said))
     rate_hz = None if settings.get("locustfile") else float(settings["rate_hz"])
     health = load_health(timeline.folder)
     return replace(view, fitness=fitness(view.samples, health, window.start_s, window.end_s, rate_hz))

@@ -45,7 +45,8 @@ def windows(timeline: Timeline) -> dict[str, Window]:
     recovered = recovered_s(timeline) or timeline.time_of("gave-up")
     healed = _last_healing(timeline, before_s=recovered)
     bounds = {
-        "before": (timeline.time_of("before-begin"), timeline.time_of("before-end")),
+        # Until the blow: while the run asked whether all clients are served, they were watched, too.
+        "before": (timeline.time_of("before-begin"), struck or timeline.time_of("before-end")),
         "during": (struck, healed or recovered),
         "settling": (healed, recovered),
         "after": (after, timeline.time_of("after-end")),

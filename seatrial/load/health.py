@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from seatrial.errors import InputError
 from seatrial.samples import TIMEOUT, UNSENT
 
 if TYPE_CHECKING:
@@ -39,14 +40,17 @@ class HealthSample:
 
 
 def load_health(folder: Path) -> list[HealthSample]:
-    """The record in a run's folder, in time's order; empty if there is none; a torn last line is left out."""
+    """The record in a run's folder, in time's order; empty if there is none. Raises InputError."""
     path = folder / HEALTH_FILE
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
     lines = text[: text.rfind("\n") + 1].splitlines()
     rows = [row for row in csv.reader(lines) if row and row[0] != HEALTH_FIELDS[0]]
-    return sorted(map(_health_sample, rows), key=lambda sample: sample.at_s)
+    try:
+        return sorted(map(_health_sample, rows), key=lambda sample: sample.at_s)
+    except ValueError as error:
+        raise InputError("the load generator's record as Seatrial writes it", str(error), path) from None
 
 
 def _health_sample(row: list[str]) -> HealthSample:

@@ -24,6 +24,7 @@ from gevent.socket import wait_read
 
 from seatrial.load.health import CLOSED, HEALTH_FIELDS, HEALTH_FILE, OPEN, p99
 from seatrial.load.rows import PLAN, Lines, outcome_of
+from seatrial.masking import Masker
 from seatrial.samples import FIELDS, OK, UNSENT
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Config:
     timeout_s: float
     rate_hz: float
     requests: tuple[dict[str, Any], ...]  # empty: the user's own locustfile
+    secrets: tuple[str, ...]  # that no name of a request may show
 
     @property
     def loop(self) -> str:
@@ -59,7 +61,8 @@ def read_config() -> Config:
     if not line:
         raise SystemExit(0)
     data = json.loads(line)
-    return Config(**{**data, "folder": Path(data["folder"]), "requests": tuple(data["requests"])})
+    return Config(**{**data, "folder": Path(data["folder"]), "requests": tuple(data["requests"]),
+                     "secrets": tuple(data["secrets"])})  # fmt: skip
 
 
 def listen(hook: Any, listener: Callable[..., None]) -> None:  # noqa: ANN401 - Locust's hooks have no types
@@ -74,7 +77,10 @@ class Recorder:
         self.config = config
         self.in_flight: Callable[[], int] = lambda: 0
         self._events: list[Event] = []
-        self._lines = Lines(time.monotonic(), time.time())
+        masker = Masker()
+        for secret in config.secrets:
+            masker.add(secret)
+        self._lines = Lines(time.monotonic(), time.time(), masker.text)
         self._ended = self._unsent = 0  # requests since the last row of health
         self._looked_s, self._cpu_s = time.monotonic(), time.process_time()
         self._samples = (config.folder / "samples" / f"load-{os.getpid()}.csv").open("a", encoding="utf-8")
@@ -98,7 +104,7 @@ class Recorder:
         gevent.spawn(self._watch_runner)
 
     def _listener(self) -> Callable[..., None]:
-        append, now = self._events.append, time.monotonic
+        append, now, strict = self._events.append, time.monotonic, self.config.loop == OPEN
 
         def on_request(  # the hot path: nothing here that can wait for the batch
             *,
@@ -111,7 +117,12 @@ class Recorder:
             **_: object,
         ) -> None:
             # An exception holds its frames and its response: classified at once, it can go.
-            outcome = OK if exception is None else outcome_of(exception, getattr(response, "status_code", 0) or 0)
+            status = getattr(response, "status_code", 0) or 0
+            outcome = OK if exception is None else outcome_of(exception, status)
+            if (
+                strict and exception is None and status >= 300
+            ):  # a redirect is an answer, not the one that was asked for
+                outcome = f"http_{status}"
             append((name, now(), response_time, start_time, outcome, context))
 
         return on_request

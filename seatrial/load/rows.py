@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.samples import OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     # name, seen (monotonic s), response time (ms), start (wall s), outcome, Locust's context
     Event = tuple[object, float, float | None, float | None, str, dict[str, Any] | None]
@@ -33,7 +33,8 @@ class Lines:
     are reckoned back from their ends instead: off by what a locustfile did between the answer and its report.
     """
 
-    def __init__(self, monotonic_s: float, wall_s: float) -> None:
+    def __init__(self, monotonic_s: float, wall_s: float, mask: Callable[[str], str] = str) -> None:
+        self._mask = mask  # what a name may not show
         self.lags: list[float] = []  # sent after intended, s
         self._offset_s = monotonic_s - wall_s
         self._stepped_s = float("-inf")
@@ -66,7 +67,7 @@ class Lines:
     def _learn(self, name: object) -> str:
         """The stream of a name, on one line and quoted for CSV."""
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow(["load/" + _CONTROL.sub(" ", str(name))])
+        csv.writer(buffer, lineterminator="").writerow(["load/" + self._mask(_CONTROL.sub(" ", str(name)))])
         return self._streams.setdefault(name, buffer.getvalue())
 
 

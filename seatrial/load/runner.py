@@ -34,7 +34,11 @@ class LocustLoad:
 
     name = "load"
 
-    def __init__(self, load: Load, base_url: str, timeout_s: float, folder: Path, root: Path) -> None:
+    def __init__(
+        self, load: Load, base_url: str, timeout_s: float, folder: Path, root: Path, *, masker: Masker | None = None
+    ) -> None:
+        self._masker = masker or Masker()
+        self._masker.learn([request.headers for request in load.requests])
         self._load, self._base_url, self._timeout_s = load, base_url, timeout_s
         self._folder, self._root = folder.absolute(), root.absolute()
         self._process: subprocess.Popen[str] | None = None
@@ -86,6 +90,7 @@ class LocustLoad:
             process.wait(self._timeout_s + STOP_GRACE_S)
         except subprocess.TimeoutExpired:
             self._kill()
+        self._masker.file(self._folder / LOG)  # what a locustfile printed
 
     def _files(self) -> list[Path]:
         return sorted((self._folder / "samples").glob("load-*.csv"))
@@ -119,7 +124,7 @@ class LocustLoad:
         """By standard input: headers may hold secrets, which neither a command line nor a file may show."""
         requests = [request.model_dump(mode="json", by_alias=True) for request in self._load.requests]
         config = {"folder": str(self._folder), "host": self._base_url, "timeout_s": self._timeout_s}
-        config |= {"rate_hz": self._load.rate_hz, "requests": requests}
+        config |= {"rate_hz": self._load.rate_hz, "requests": requests, "secrets": self._masker.known}
         return self._say(json.dumps(config) + "\n")
 
     def _say(self, line: str) -> bool:
@@ -160,7 +165,5 @@ class LocustLoad:
             pass
 
     def _last_lines(self) -> str:
-        masker = Masker()
-        masker.learn([request.headers for request in self._load.requests])
         lines = (self._folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-        return masker.text("\n".join(lines[-LOG_LINES:])) or "it said nothing"
+        return self._masker.text("\n".join(lines[-LOG_LINES:])) or "it said nothing"

@@ -16,6 +16,8 @@ from seatrial.targets.local.embedded import remove_shared_memory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import psutil
+
     from seatrial.targets.local.deployment import Deployment
 
 GRACE_S = supervision.STOP_WAIT_S + 5
@@ -27,7 +29,7 @@ def take_down(folder: Path) -> None:
     known = processes.of_folder(folder)
     if known:
         processes.send((process for process in known if processes.frozen(process)), signal.SIGCONT)
-        _shut_down(folder)
+        known |= _shut_down(folder)
     # What remains had no supervisor, or did not listen to it; what is started meanwhile is found by the next look.
     # What was below the supervisor is known from before, should it have hidden its marks.
     left = processes.slay(lambda: set(filter(processes.alive, known)) | processes.of_folder(folder), KILL_S)
@@ -36,22 +38,31 @@ def take_down(folder: Path) -> None:
     _remove(folder)
 
 
-def _shut_down(folder: Path) -> None:
+def _shut_down(folder: Path) -> set[psutil.Process]:
+    """Stop everything and then the supervisor; what components have left to it, even while they were stopped."""
+    orphans: set[psutil.Process] = set()  # below the supervisor for as long as it lives, whatever they hide
     try:
         deployment = load_deployment(folder)
         supervisor = supervision.call(deployment, "getPID")
+        supervision.call(deployment, "stopAllProcesses")
+        orphans |= processes.of_folder(folder)
         supervision.call(deployment, "shutdown")
     except (TargetError, xmlrpc.client.Fault):
-        return
-    _await_end(deployment, int(supervisor))
+        return orphans
+    return orphans | _await_end(deployment, int(supervisor))
 
 
-def _await_end(deployment: Deployment, pid: int) -> None:
+def _await_end(deployment: Deployment, pid: int) -> set[psutil.Process]:
+    """What was seen of the deployment until its supervisor had ended."""
+    seen: set[psutil.Process] = set()
     deadline_s = time.monotonic() + GRACE_S
     while time.monotonic() < deadline_s:
-        if not any(process.pid == pid for process in processes.of_folder(deployment.folder)):
-            return
+        found = processes.of_folder(deployment.folder)
+        seen |= found
+        if not any(process.pid == pid for process in found):
+            break
         time.sleep(0.02)
+    return seen
 
 
 def _remove(folder: Path) -> None:
