@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,11 @@ def find_scenario(name: str, base: Path) -> Path:
     path = base / name
     if path.is_file():
         return path
-    raise InputError(f"a scenario ({', '.join(known)}) or the path of a scenario file", name)
+    if "/" in name or path.suffix in (".yaml", ".yml", ".json"):
+        raise InputError("a scenario file", "no such file", name)
+    near = get_close_matches(name, known, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise InputError(f"a scenario ({', '.join(known)}) or the path of a scenario file", f"{name}{meant}")
 
 
 def is_shipped(scenario: Scenario) -> bool:

@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnicodeError as error:
         return _wrong(error)
     except KeyboardInterrupt:
-        print("seatrial: interrupted", file=sys.stderr)  # noqa: T201 - this is the command line
+        from seatrial.undo import what_is_left
+
+        print(f"seatrial: interrupted{what_is_left()}", file=sys.stderr)  # noqa: T201 - this is the command line
         return 1
 
 

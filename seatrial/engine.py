@@ -97,7 +97,9 @@ class Trial:
             troubles = self._unread()
         self._hopeless |= bool(troubles) and not self._steady_asked
         self._steady_asked = True
-        self._event(kind, met=not troubles, detail="; ".join(troubles) or "all clients are served")
+        self._event(
+            kind, met=not troubles, detail="; ".join(troubles) or f"all clients are served ({self._live.tally()})"
+        )
         return not troubles
 
     def inject(self, fault: Fault) -> Effect:
@@ -221,15 +223,11 @@ class Trial:
 
     def _until_served(self, limit_s: float) -> list[str]:
         deadline = self._parts.clock.now() + limit_s
-        while troubles := self._troubles():
+        while troubles := self._live.look(self._parts.clock.now()):
             if self._parts.clock.now() >= deadline:
                 return troubles
             self._step(min(STEP_S, max(deadline - self._parts.clock.now(), 0.001)), "; ".join(troubles[:3]))
         return []
-
-    def _troubles(self) -> list[str]:
-        self._live.refresh()
-        return self._live.troubles(self._parts.clock.now())
 
     def _wait(self, seconds: float, text: str) -> None:
         deadline = self._parts.clock.now() + seconds

@@ -27,10 +27,12 @@ class _Stream:
     period_s: float = 0.0
     ok: int = 0
     failed: int = 0
+    outcome: str = ""  # of its last failure
 
     def add(self, sample: Sample) -> None:
         if not sample.ok:
             self.failed += 1
+            self.outcome = sample.outcome
             if sample.start_s > self.last_failure_s:
                 self.last_failure_s, self.streak = sample.start_s, 0
             return
@@ -48,7 +50,7 @@ class _Stream:
         never_failed = self.streak > 0 and self.last_failure_s == float("-inf")
         stable = self.streak >= STABLE_COUNT and self.last_answer_s - self.streak_from_s >= STABLE_SPAN_S
         if not (stable or never_failed):
-            return "fails"
+            return f"fails ({self.outcome})" if self.outcome else "fails"
         if now - self.last_answer_s > max(SILENT_S, 5 * self.period_s):
             return "does not answer"
         return None
@@ -91,6 +93,11 @@ class LiveView:
         """`1023 requests answered, 2 failed`, of all streams so far."""
         streams = self._streams.values()
         return f"{sum(s.ok for s in streams)} requests answered, {sum(s.failed for s in streams)} failed"
+
+    def look(self, now: float) -> list[str]:
+        """Take in the new samples; the troubles that are left."""
+        self.refresh()
+        return self.troubles(now)
 
     def troubles(self, now: float) -> list[str]:
         """One phrase for each stream that is not being served; empty if all clients are."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from seatrial.errors import Interrupted, MissingCapability, SeatrialError, TargetError
+from seatrial.errors import InputError, Interrupted, MissingCapability, SeatrialError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -81,8 +81,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What is left after `-k` and `-m` will take so long."""
-    estimates = [scenario.estimate_s for scenario in map(_scenario, session.items) if hasattr(scenario, "estimate_s")]
+    chosen = [scenario for scenario in map(_scenario, session.items) if hasattr(scenario, "estimate_s")]
+    estimates = [scenario.estimate_s for scenario in _without_skipped(chosen, session.config)]
     session.config.stash[PLAN] = (len(estimates), START_S + sum(estimates))
+
+
+def _without_skipped(scenarios: list[Any], config: pytest.Config) -> list[Any]:
+    """Those that the deployment has the components for; all, if its settings cannot be read (which is said later)."""
+    if not scenarios:
+        return []
+    from seatrial.settings_file import settings_for
+
+    try:
+        settings = settings_for(config.invocation_params.dir, config.getoption("--settings"))
+    except SeatrialError:
+        return scenarios
+    return [scenario for scenario in scenarios if not scenario.unknown_components(settings)]
 
 
 def _scenario(item: pytest.Item) -> object:
@@ -137,7 +151,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Each run's verdict and report, for those who use pytest itself."""
     results = config.stash[RESULTS]
     if results:
-        terminalreporter.section("seatrial")
+        terminalreporter.section("seatrial: the verdicts of the runs")
     for result in results:
         report = os.path.relpath(result.folder / "report.html", config.invocation_params.dir)
         terminalreporter.write_line(f"{result.verdict.outcome.value:12}  {result.scenario}  {report}")
@@ -145,18 +159,19 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def seatrial_settings(request: pytest.FixtureRequest) -> Settings:
-    """The settings of the deployment under trial: `--settings`, ./seatrial.toml, or the reference deployment's."""
+    """The settings of the deployment under trial: `--settings`, the seatrial.toml of this folder or one above.
+
+    Without any, the suites that came with Seatrial try the reference deployment; a team's own specs never do.
+    """
+    from seatrial.bundled import bundled
+    from seatrial.settings_file import nearest_settings, settings_for
+
+    own = [item for item in request.session.items if not item.path.is_relative_to(bundled("suites"))]
+    folder, explicit = request.config.invocation_params.dir, request.config.getoption("--settings")
     with _usage_errors():
-        return settings_for(request.config.invocation_params.dir, request.config.getoption("--settings"))
-
-
-def settings_for(folder: Path, explicit: Path | None) -> Settings:
-    """The settings that are used in a folder. Raises InputError."""
-    from seatrial.bundled import reference_settings
-    from seatrial.settings_file import load_settings
-
-    here = folder / "seatrial.toml"
-    return load_settings(explicit or (here if here.exists() else reference_settings()))
+        if own and explicit is None and nearest_settings(folder) is None:
+            raise InputError("a seatrial.toml in this folder or one above, or --settings FILE", "none", folder)
+        return settings_for(folder, explicit)
 
 
 @pytest.fixture(scope="session")

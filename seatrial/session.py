@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial import __version__, engine, undo
 from seatrial.catalogue import is_shipped
 from seatrial.clock import SystemClock
-from seatrial.errors import InputError, MissingCapability, SeatrialError, TargetError
+from seatrial.errors import InputError, Interrupted, MissingCapability, SeatrialError, TargetError
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
@@ -104,7 +104,8 @@ class Session:
             self.target.attach()
         else:
             self._undo.write(self.target.identity, UndoStep("down", {}))
-            self.progress.phase(f"bringing up {self.settings.name} on the target {self.target.name}")
+            of = os.path.relpath(self.settings.file)
+            self.progress.phase(f"bringing up {self.settings.name} ({of}) on the target {self.target.name}")
             started = self._clock.now()
             self.target.up()
             url = self._masker.text(self.target.resolve(self.client_url))
@@ -119,8 +120,14 @@ class Session:
         """Run a scenario, judge it and write its report. Raises MissingCapability before anything is recorded."""
         self.refuse_impossible(scenario)
         self.progress.part(f"{scenario.name}: {scenario.title}", scenario.estimate_s)
-        with self.trial(scenario) as (trial, folder):
-            play(trial, scenario)
+        folder: Path | None = None
+        try:
+            with self.trial(scenario) as (trial, folder):
+                play(trial, scenario)
+        except Interrupted:
+            if folder is not None:
+                self.conclude(folder)  # INCONCLUSIVE, with what was seen until then
+            raise
         return self.conclude(folder)
 
     def refuse_impossible(self, scenario: Scenario) -> None:
@@ -167,6 +174,7 @@ class Session:
         finally:
             trial.end()
 
+    @deferred()
     def conclude(self, folder: Path) -> Result:
         """Judge a finished run, and write its verdict and report."""
         from seatrial.conclude import conclude_run

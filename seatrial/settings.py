@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -108,11 +109,19 @@ class Ledger(Model):
     read: LedgerRead | None = None
     sql: str | None = None  # a DSN, e.g. "{database.url}"; Seatrial makes and drops a table of its own
     redis: str | None = None  # a DSN, e.g. "{cache.url}"; Seatrial's keys expire by themselves
+    nothing_to_lose: bool = False  # the deployment keeps nothing for its users: no data loss is judged
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Ledger:
         if (self.write is None) != (self.read is None):
             raise ValueError("write and read together: what is written has to be read back")
+        if self.write and self.read:
+            written = self.write.path + json.dumps(self.write.json_)
+            for place, text in (("{id}", written), ("{value}", written), ("{id}", self.read.path)):
+                if place not in text:
+                    raise ValueError(
+                        f"{place} in {'write' if text is written else 'read'}: else no entry can be told from another"
+                    )
         return self
 
 

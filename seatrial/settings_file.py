@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from seatrial.bundled import reference_settings
 from seatrial.errors import InputError
 from seatrial.masking import looks_secret, may_be_secret
 from seatrial.settings import Settings
@@ -34,6 +35,17 @@ def load_settings(path: Path) -> Settings:
     _check_names(settings, source)
     _check_references(settings, source)
     return settings
+
+
+def settings_for(folder: Path, explicit: Path | None) -> Settings:
+    """The settings that are used in a folder: those named, the nearest, or the reference's. Raises InputError."""
+    return load_settings(explicit or nearest_settings(folder) or reference_settings())
+
+
+def nearest_settings(folder: Path) -> Path | None:
+    """The seatrial.toml of a folder or of the nearest one above."""
+    places = (above / "seatrial.toml" for above in (folder, *folder.parents))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _read(path: Path) -> str:

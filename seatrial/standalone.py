@@ -37,10 +37,10 @@ class Standalone:
 
     @classmethod
     def _open(cls, stack: ExitStack, experiment: dict[str, Any]) -> Standalone:
-        from seatrial.plugin import settings_for
         from seatrial.progress import Terminal
         from seatrial.scenario import scenario_of
         from seatrial.session import Options, Session
+        from seatrial.settings_file import settings_for
 
         options = Options("local", Path("reports").resolve())
         progress = Terminal(sys.stderr.write, live=False)
@@ -70,9 +70,9 @@ class Standalone:
 def keep_up(say: Callable[[str], None], explicit: Path | None) -> int:
     """`seatrial up`: bring the deployment up, say how to use it, and take it down on Ctrl-C or SIGTERM."""
     from seatrial.catalogue import shipped_for
-    from seatrial.plugin import settings_for
     from seatrial.progress import Terminal
     from seatrial.session import Options, Session
+    from seatrial.settings_file import settings_for
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = settings_for(Path.cwd(), explicit)

@@ -103,9 +103,11 @@ def pending_of(path: Path) -> list[Entry]:
     return sorted(entries.values(), key=lambda entry: -entry.number)
 
 
-def pending_here(folder: Path) -> list[Entry]:
-    """What this very process has still to take back."""
-    return [entry for path in folder.glob(f"undo-{os.getpid()}-*.jsonl") for entry in pending_of(path)]
+def what_is_left() -> str:
+    """What became of what this very process had started and broken, to be put behind another sentence."""
+    left = [entry for path in state_folder().glob(f"undo-{os.getpid()}-*.jsonl") for entry in pending_of(path)]
+    count = f"{len(left)} step{'s are' if len(left) > 1 else ' is'}"
+    return f"; {count} left to be taken back: seatrial recover" if left else "; nothing is left behind"
 
 
 def abandoned(folder: Path) -> list[Path]:

@@ -13,9 +13,10 @@ import pytest
 from seatrial.bundled import bundled
 from seatrial.catalogue import find_scenario
 from seatrial.folders import require_own, require_space
-from seatrial.plugin import RESULTS, settings_for
+from seatrial.plugin import RESULTS
 from seatrial.scenario import load_scenario
-from seatrial.undo import pending_here, state_folder
+from seatrial.settings_file import settings_for
+from seatrial.undo import state_folder, what_is_left
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +79,7 @@ def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
     for text in (*(f"skipped: {reason}" for reason in keeper.skipped), *keeper.errors):
         sys.stderr.write(text + "\n")
     if keeper.stopped:
-        sys.stderr.write(f"seatrial: {keeper.stopped}{_left()}\n")
+        sys.stderr.write(f"seatrial: {keeper.stopped}{what_is_left()}\n")
     if keeper.results:
         _show(options, keeper.results)
     if keeper.stopped and keeper.stopped != _CTRL_C:
@@ -87,12 +88,6 @@ def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
         return 1 if keeper.stopped or keeper.skipped or keeper.errors else 2
     passed = all(result.verdict.passed for result in keeper.results)
     return 0 if passed and status == 0 else 1
-
-
-def _left() -> str:
-    """What became of what the run had started and broken."""
-    left = len(pending_here(state_folder()))
-    return f"; {left} steps are left to be taken back: seatrial recover" if left else "; nothing is left behind"
 
 
 def _show(options: argparse.Namespace, results: list[Result]) -> None:
@@ -113,7 +108,8 @@ def _show(options: argparse.Namespace, results: list[Result]) -> None:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
 
 
 def _is_verdict(report: pytest.TestReport) -> bool:

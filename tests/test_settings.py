@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from seatrial.bundled import reference_settings, template
@@ -66,6 +68,16 @@ def test_what_the_environment_gives_is_a_secret_unless_its_name_says_otherwise(t
     monkeypatch.setenv(name, "some-value")
     settings = load(tmp_path, REFERENCE.replace('LOG_LEVEL = "INFO"', f'LOG_LEVEL = "${{{name}}}"'))
     assert ("some-value" in settings.secrets) is masked
+
+
+def test_a_ledger_whose_entries_cannot_be_told_apart_is_refused(tmp_path):
+    """A misspelt place in write or read would lose every entry, or find the wrong one."""
+    for before, after, said in (
+        ("{value}", "{vlaue}", "{value} in write"),
+        ("notes/{id}", "notes/last", "{id} in read"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            load(tmp_path, REFERENCE.replace(before, after, 1))
 
 
 def test_a_missing_key_is_named(tmp_path):

@@ -35,6 +35,16 @@ def test_a_share_stands_inside_its_interval_and_surely_above_excludes_surely_bel
     assert not (statistics.surely_above(k, n, 0.05) and statistics.surely_below(k, n, 0.05))
 
 
+@given(st.integers(1, 2000), st.data())
+def test_what_is_shown_and_what_is_judged_agree(n, data):
+    """Surely below an objective is an upper bound below it; surely above, a lower bound above it."""
+    k = data.draw(st.integers(0, min(n, 200)))
+    estimate = statistics.share(k, n)
+    if abs(estimate.upper - 0.05) > 1e-9 and abs(estimate.lower - 0.05) > 1e-9:
+        assert statistics.surely_below(k, n, 0.05) is (estimate.upper < 0.05)
+        assert statistics.surely_above(k, n, 0.05) is (estimate.lower > 0.05)
+
+
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=300))
 def test_a_percentile_is_one_of_the_values_and_inside_its_bounds(values):
     """Nearest rank: at least 95 % of the values are at or below it."""

@@ -119,7 +119,8 @@ def _p95(view: View, name: str, objective: float) -> Promise:
     if view.samples:
         estimate = statistics.percentile(sorted(sample.latency_s for sample in view.samples), 1 - P95_SHARE)
         finite = {"measured": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
-        numbers |= {key: value if math.isfinite(value) else None for key, value in finite.items()}
+        answered = math.isfinite(estimate.value)  # of failures no bound says anything
+        numbers |= {key: value if answered and math.isfinite(value) else None for key, value in finite.items()}
     bad = f"slower than {objective:g} s or failed"
     counts = view.counts(name, P95_SHARE, bad, lambda sample: sample.latency_s >= objective, objective)
     return _decide(view, counts, numbers)

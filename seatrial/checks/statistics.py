@@ -56,7 +56,7 @@ def surely_above(k: int, n: int, share: float) -> bool:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and the 95 % interval that it stands in."""
+    """A measured value and its bounds: it is surely above the lower and surely below the upper one."""
 
     value: float
     lower: float
@@ -64,18 +64,18 @@ class Estimate:
 
 
 def share(k: int, n: int) -> Estimate:
-    """The share k/n with its two-sided 95 % Clopper-Pearson interval. n must be positive."""
-    tail = (1 - CONFIDENCE) / 2
+    """The share k/n with its Clopper-Pearson bounds, each of which holds with 95 % confidence. n must be positive."""
+    tail = 1 - CONFIDENCE
     lower = 0.0 if k == 0 else _bisect(lambda p: 1 - binomial_cdf(k - 1, n, p) > tail)
     upper = 1.0 if k == n else _bisect(lambda p: binomial_cdf(k, n, p) <= tail)
     return Estimate(k / n, lower, upper)
 
 
 def percentile(values: list[float], fraction: float) -> Estimate:
-    """The nearest-rank percentile of sorted values, with the order statistics that bound it with 95 % confidence."""
+    """The nearest-rank percentile of sorted values and order statistics that bound it, each with 95 % confidence."""
     n = len(values)
     rank = max(math.ceil(fraction * n), 1)
-    tail = (1 - CONFIDENCE) / 2
+    tail = 1 - CONFIDENCE
     low = _first_rank(n, fraction, tail) or 1
     high = (_first_rank(n, fraction, 1 - tail) or 0) + 1
     return Estimate(values[rank - 1], values[low - 1], values[high - 1] if high <= n else INFINITE)

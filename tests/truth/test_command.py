@@ -15,8 +15,8 @@ import time
 import psutil
 import pytest
 
-from fixtures.deployments import BROKEN, SEATRIAL, notes_settings, story
-from seatrial.bundled import bundled
+from fixtures.deployments import BROKEN, SEATRIAL, Workplace, notes_settings, story
+from seatrial.bundled import bundled, reference_settings
 from seatrial.undo import pending_of
 
 DEADLINE_S = 60
@@ -194,6 +194,9 @@ def test_a_run_that_is_interrupted_heals_and_leaves_nothing(workplace, number):
     assert process.returncode == 1, out
     assert '"interrupted"' in events(workplace)
     assert '"healed"' in events(workplace)
+    assert "INCONCLUSIVE" in out
+    assert "the run was stopped before its end" in out
+    assert "interrupted; nothing is left behind" in out
     wait_for(lambda: left_behind(workplace) == [], "the end of everything")
 
 
@@ -279,6 +282,29 @@ def test_a_mistake_in_one_spec_fails_that_spec_alone(workplace):
     assert left_behind(workplace) == []
 
 
+def test_a_spec_of_a_team_never_tries_the_reference_deployment(workplace):
+    """Below the folder of seatrial.toml that file is used; where there is none, nothing is tried."""
+    (workplace.folder / "specs").mkdir()
+    workplace.write("specs/test_specs.py", SPECS)
+    here = Workplace(workplace.folder / "specs", workplace.env)
+    done = pytest_in(here, "test_specs.py", "-k", "right")
+    assert done.returncode == 2, done.stdout
+    assert "expected a seatrial.toml in this folder or one above" in done.stdout + done.stderr
+    workplace.write("seatrial.toml", notes_settings())
+    done = pytest_in(here, "test_specs.py", "-k", "right")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_deployment_with_nothing_to_lose_says_so(workplace):
+    """Without a ledger data loss is INCONCLUSIVE; one that keeps nothing for its users is not asked."""
+    settings = re.sub(r"\[ledger\].*?\n\n", "[ledger]\nnothing_to_lose = true\n\n", notes_settings(), flags=re.DOTALL)
+    workplace.write("seatrial.toml", settings)
+    workplace.write("story.yaml", story())
+    done = workplace.seatrial("run", "story.yaml", "--format", "json")
+    assert done.status == 0, done.out + done.err
+    assert "data loss" not in {promise["promise"] for promise in done.document["promises"]}
+
+
 def test_a_ledger_that_reads_the_wrong_field_is_inconclusive(workplace):
     """Nothing is broken, no loss is claimed, and the reason names what to look at."""
     workplace.write("seatrial.toml", notes_settings().replace('value = "text"', 'value = "txt"'))
@@ -301,10 +327,20 @@ def test_the_files_of_others_are_not_overwritten(workplace):
 
 
 def test_the_worked_example_runs_in_a_teams_own_repository(workplace):
-    """docs/example/test_cache_loss.py, with nothing but pytest and a seatrial.toml beside it."""
+    """docs/example/test_cache_loss.py, with nothing but pytest and settings: here those of the reference."""
     example = BROKEN.parent.parent / "docs" / "example" / "test_cache_loss.py"
     shutil.copy(example, workplace.folder)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:locust", example.name]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:locust",
+        example.name,
+        "--settings",
+        reference_settings(),
+    ]
     done = subprocess.run(command, cwd=workplace.folder, env=workplace.environment, capture_output=True, text=True,
                           check=False, timeout=DEADLINE_S)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

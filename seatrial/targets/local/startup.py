@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STEP_S = 0.02
 LOG_LINES = 15
+NOTHING = "it said nothing; does its command use {port}, or its table say port = ...?"
 _RAN_AND_ENDED = ("BACKOFF", "FATAL", "EXITED")
 
 
@@ -115,7 +116,7 @@ def log_tail(deployment: Deployment, name: str, masker: Masker) -> str:
         lines = deployment.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    return masker.text(" | ".join(line for line in lines[-LOG_LINES:] if line.strip())) or "it said nothing"
+    return masker.text(" | ".join(line for line in lines[-LOG_LINES:] if line.strip())) or NOTHING
 
 
 def _trouble(program: Program, state: supervision.State) -> str | None:
