@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__
 from seatrial.errors import InputError, SeatrialError
+from seatrial.findings.command import add_check, add_explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"seatrial {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_trials(commands)
+    add_check(commands)
+    add_explain(commands)
     _add_readers(commands)
     _add_helpers(commands)
     return parser
@@ -115,6 +118,9 @@ def _add_helpers(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this t
         helper.set_defaults(command=command)
         if name in ("up", "doctor"):
             _add_settings(helper)
+        if name == "init":
+            reference = "copy the reference deployment, the whole plan done right, into this new folder instead"
+            helper.add_argument("--reference", type=Path, metavar="DIR", help=reference)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -199,9 +205,14 @@ def _recover(_options: argparse.Namespace) -> int:
     return 0 if all(result.ok for result in results) else 1
 
 
-def _init(_options: argparse.Namespace) -> int:
-    from seatrial.bundled import template
+def _init(options: argparse.Namespace) -> int:
+    from seatrial.bundled import copy_reference, template
 
+    if options.reference:
+        count = copy_reference(options.reference)
+        of = f"{count} files of the reference deployment to {options.reference}"
+        _say(f"copied {of}: seatrial check finds nothing there")
+        return 0
     path = Path("seatrial.toml")
     try:
         with path.open("x", encoding="utf-8") as file:

@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
     config.addinivalue_line("markers", "chaos: breaks the deployment on purpose and judges what its clients saw")
     config.addinivalue_line("markers", "load: loads the deployment and judges what its clients saw")
+    config.addinivalue_line("markers", "static: looks at the deployment's files by a rule, nothing running")
     config.addinivalue_line("markers", "trial(disaster, before_s, after_s, wait_s, slo, objectives): how `trial` runs")
     config.stash[RESULTS] = []
     if config.pluginmanager.hasplugin("html"):
@@ -57,6 +58,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A spec that asks for `scenario` and `seatrial_session` runs once for each scenario, under its name."""
+    if "static_case" in metafunc.fixturenames:
+        from seatrial.findings.cases import generate as generate_static
+
+        generate_static(metafunc)
     if not {"scenario", "seatrial_session"} <= set(metafunc.fixturenames):
         return
     from seatrial.catalogue import catalogue, find_scenario

@@ -1,0 +1,56 @@
+"""A case for each rule and object, so that `pytest suites/static` says the same as `seatrial check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from seatrial.errors import SeatrialError
+from seatrial.findings.registry import MINOR, all_rules
+from seatrial.findings.silence import silenced
+from seatrial.plan import read_plan
+from seatrial.settings_file import settings_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seatrial.findings.registry import Rule
+    from seatrial.plan import Plan
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule, and an object that it looks at."""
+
+    rule: Rule
+    thing: Any  # an object of the plan
+    plan: Plan
+
+    @property
+    def id(self) -> str:
+        """`kube-probe-absent-container redis of Deployment insitechart/redis`."""
+        return f"{self.rule.name}-{getattr(self.thing, 'label', type(self.thing).__name__)}"
+
+    def findings(self) -> list[str]:
+        """What is wrong, as `file:line: message`; what is minor or silenced is left out."""
+        stay, _ = silenced(self.rule.look(self.thing, self.plan), self.plan)
+        return [f"{finding.file}:{finding.line}: {finding.message}" for finding in stay if finding.severity != MINOR]
+
+
+def cases_of(folder: Path) -> list[Case]:
+    """Every case of a folder. Raises InputError if there is none."""
+    plan = read_plan(folder)
+    return [Case(rule, thing, plan) for rule in all_rules().values() for thing in rule.over(plan)]
+
+
+def generate(metafunc: pytest.Metafunc) -> None:
+    """A spec that asks for `static_case` runs once for each rule and each object of the deployment's files."""
+    config = metafunc.config
+    try:
+        settings = settings_for(config.invocation_params.dir, config.getoption("--settings"))
+        cases = cases_of(settings.root / settings.files)
+    except SeatrialError as error:
+        raise pytest.UsageError(str(error)) from None
+    metafunc.parametrize("static_case", cases, ids=[case.id for case in cases])
