@@ -120,10 +120,29 @@ def pytest_runtest_setup() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None, object, object]:
-    """What Seatrial raises on purpose is told in one line."""
-    with _said_in_one_line():
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What Seatrial raises on purpose is told in one line; a spec that forgets its verdict is held to it."""
+    with _said_in_one_line(), _held_to_its_verdict(_spec_of(item)):
         return (yield)
+
+
+def _spec_of(item: pytest.Item) -> SpecTrial | None:
+    """What the fixture `trial` gave a test, if it is ours."""
+    found = getattr(item, "funcargs", {}).get("trial")
+    return found if hasattr(found, "require_verdict") else None
+
+
+@contextmanager
+def _held_to_its_verdict(spec: SpecTrial | None) -> Iterator[None]:
+    """`spec` is None for a test that is about something else."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if spec is not None:
+            spec.interrupted("Ctrl-C")
+        raise
+    if spec is not None:
+        spec.require_verdict()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -120,14 +120,8 @@ class Session:
         """Run a scenario, judge it and write its report. Raises MissingCapability before anything is recorded."""
         self.refuse_impossible(scenario)
         self.progress.part(f"{scenario.name}: {scenario.title}", scenario.estimate_s)
-        folder: Path | None = None
-        try:
-            with self.trial(scenario) as (trial, folder):
-                play(trial, scenario)
-        except Interrupted:
-            if folder is not None:
-                self.conclude(folder)  # INCONCLUSIVE, with what was seen until then
-            raise
+        with self.trial(scenario) as (trial, folder):
+            play(trial, scenario)
         return self.conclude(folder)
 
     def refuse_impossible(self, scenario: Scenario) -> None:
@@ -145,7 +139,7 @@ class Session:
 
     @contextmanager
     def trial(self, scenario: Scenario) -> Iterator[tuple[engine.Trial, Path]]:
-        """A trial of the scenario and its folder; it is ended (healed, audited) whatever happens inside."""
+        """A trial of the scenario and its folder; it is ended (healed, audited) and judged whatever happens inside."""
         scenario.check_against(self.settings)
         folder = new_folder(self._options.reports / "runs", f"{scenario.name}-{self.target.name}")
         nonce = secrets.token_hex(8)
@@ -170,15 +164,20 @@ class Session:
             yield trial, folder
         except BaseException as error:
             trial.crashed(error)
-            raise
-        finally:
             trial.end()
+            with suppress(SeatrialError, OSError):  # why it failed is what has to be told
+                self.conclude(folder)
+            raise
+        trial.end()
+        self.conclude(folder)
 
     @deferred()
     def conclude(self, folder: Path) -> Result:
-        """Judge a finished run, and write its verdict and report."""
+        """Judge a finished run, and write its verdict and report; once, however often it is asked for."""
         from seatrial.conclude import conclude_run
 
+        if known := next((result for result in self.results if result.folder == folder), None):
+            return known
         verdict = conclude_run(folder)
         result = Result(folder, verdict.promises[0].scenario, verdict)
         self.results.append(result)

@@ -27,6 +27,7 @@ class SpecTrial:
         self.folder = folder
         self._session = session
         self._trial = trial
+        self._verdict: Verdict | None = None
 
     @contextmanager
     def fault(self, name: str, **arguments: Any) -> Iterator[Effect]:  # noqa: ANN401 - the fault's own fields
@@ -51,15 +52,29 @@ class SpecTrial:
         return self._trial.await_recovery()
 
     def verdict(self) -> Verdict:
-        """End the trial (window after, read back, audit) and judge it."""
-        self._trial.after()
-        self._trial.end()
-        return self._session.conclude(self.folder).verdict
+        """End the trial (window after, read back, audit) and judge it; the same verdict if asked again."""
+        if self._verdict is None:
+            self._trial.after()
+            self._trial.end()
+            self._verdict = self._session.conclude(self.folder).verdict
+        return self._verdict
+
+    def require_verdict(self) -> None:
+        """A spec that did not ask for its verdict is held to PASS. Raises AssertionError with what was not kept."""
+        if self._verdict is None and not self.verdict().passed:
+            raise AssertionError(self.verdict().explain())
+
+    def interrupted(self, why: str) -> None:
+        """Note that the spec was stopped in its middle."""
+        self._trial.interrupted(why)
 
 
 @contextmanager
 def open_spec(session: Session, name: str, path: Path, promise: str, options: dict[str, Any]) -> Iterator[SpecTrial]:
-    """A trial for a test: its name and docstring describe it, the marker `trial(...)` gives windows and objectives."""
+    """A trial for a test: its name and docstring describe it, the marker `trial(...)` gives windows and objectives.
+
+    A test that fails before it asks for the verdict leaves one all the same: what was recorded is judged.
+    """
     document = Document(path, "")
     extension = make_extension(document, (), {"name": "seatrial", "proves": promise, "promise": promise, **options})
     experiment = {"title": name.replace("_", " "), "description": promise, "method": []}

@@ -33,6 +33,7 @@ class _Keeper:
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self._told = 0  # of the results, how many belong to tests before this one
         self.skipped: list[str] = []
         self.errors: list[str] = []
         self.stopped = ""
@@ -41,9 +42,11 @@ class _Keeper:
         self.results = config.stash.setdefault(RESULTS, [])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        broken = any(not result.verdict.passed for result in self.results[self._told :])
+        self._told = len(self.results)
         if report.skipped:
             self.skipped.append(_reason(report))
-        elif report.failed and not _is_verdict(report):
+        elif report.failed and not (broken and _is_assertion(report)):  # a broken promise stands in the table
             self.errors.append(f"{report.nodeid}: {report.longreprtext}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -112,6 +115,7 @@ def _reason(report: pytest.TestReport) -> str:
     return reason.removeprefix("Skipped: ")
 
 
-def _is_verdict(report: pytest.TestReport) -> bool:
-    """A broken promise stands in the table; anything else that failed has to be told."""
-    return report.when == "call" and "AssertionError" in report.longreprtext
+def _is_assertion(report: pytest.TestReport) -> bool:
+    """Did a spec judge, rather than break?"""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return crash is not None and str(crash.message).startswith("AssertionError")

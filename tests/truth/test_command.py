@@ -47,6 +47,24 @@ def test_right(trial):
     verdict = trial.verdict()
     assert verdict.passed, verdict.explain()
 """
+FORGETFUL = """
+import pytest
+
+@pytest.mark.trial(before_s=2, after_s=0, slo=[])
+def test_of_what_serves(trial):
+    with trial.fault("kill", component="app"):
+        trial.await_recovery()
+
+@pytest.mark.trial(before_s=2, after_s=0, slo=[], wait_s=6, objectives={"rto_s": 0.001})
+def test_of_what_is_slow(trial):
+    with trial.fault("kill", component="app"):
+        trial.await_recovery()
+
+@pytest.mark.trial(before_s=2, after_s=0, slo=[])
+def test_that_fails_in_its_middle(trial):
+    with trial.fault("kill", component="app"):
+        raise RuntimeError("a mistake of the team")
+"""
 LOCUSTFILE = """
 from locust import HttpUser, constant, task
 
@@ -279,6 +297,21 @@ def test_a_mistake_in_one_spec_fails_that_spec_alone(workplace):
     assert "expected a component of the target (app), found cash" in done.stdout, done.stdout
     assert re.search(r"found the unknown field befor_s", done.stdout)
     assert "1 failed, 1 passed, 1 error" in done.stdout
+    assert left_behind(workplace) == []
+
+
+def test_a_spec_that_forgets_its_verdict_is_held_to_it(workplace):
+    """Green only if the verdict is PASS; one that fails in its middle leaves a verdict and a report, too."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("test_specs.py", FORGETFUL)
+    done = pytest_in(workplace, "test_specs.py", "-rA")
+    assert "2 failed, 1 passed" in done.stdout, done.stdout
+    assert "PASSED test_specs.py::test_of_what_serves" in done.stdout
+    assert "FAILED test_specs.py::test_of_what_is_slow" in done.stdout
+    assert "AssertionError: FAIL recovery time" in done.stdout
+    assert "RuntimeError: a mistake of the team" in done.stdout
+    runs = sorted((workplace.folder / "reports" / "runs").iterdir())
+    assert [(run / "report.html").exists() for run in runs] == [True] * 3
     assert left_behind(workplace) == []
 
 
