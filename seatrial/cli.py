@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_trials(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this type private
-    verify = commands.add_parser("verify", help="the main job: load, all scenarios, one report")
+    verify = commands.add_parser("verify", help="the main job: files, load, all scenarios, one report")
     verify.set_defaults(command=_verify, scenario=[])
     run = commands.add_parser("run", help="run scenarios, by name or by the path of a file")
     names = "a name (see `seatrial scenarios`) or the path of a scenario file"

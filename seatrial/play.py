@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def play(trial: Trial, scenario: Scenario) -> None:
-    """Play a scenario on a trial, from the first phase to the last. Raises Interrupted after healing."""
+    """Play a scenario on a trial, from phase 1 to 8; who opened the trial ends it. Raises Interrupted."""
     try:
         trial.begin()
         journal = _experiment(trial, scenario)
@@ -24,8 +24,6 @@ def play(trial: Trial, scenario: Scenario) -> None:
     except (KeyboardInterrupt, Interrupted) as stop:
         trial.interrupted(str(stop) or "Ctrl-C")
         raise Interrupted(str(stop) or "Ctrl-C") from None
-    finally:
-        trial.end()
 
 
 def _experiment(trial: Trial, scenario: Scenario) -> dict[str, Any]:

@@ -163,7 +163,8 @@ class Session:
         try:
             yield trial, folder
         except BaseException as error:
-            trial.crashed(error)
+            if not isinstance(error, Interrupted):  # that is noted already
+                trial.crashed(error)
             trial.end()
             with suppress(SeatrialError, OSError):  # why it failed is what has to be told
                 self.conclude(folder)

@@ -176,7 +176,8 @@ class Settings(Model):
 
     name: Name
     file: Path
-    files: str = "."
+    files: str = "."  # the deployment files
+    baseline: str | None = None  # findings in them that were there when the team began
     objectives: Objectives = Objectives()
     client: Client = Client()
     load: Load = Load()
@@ -189,3 +190,8 @@ class Settings(Model):
     def root(self) -> Path:
         """The folder that the file stands in."""
         return self.file.parent
+
+    @property
+    def known_findings(self) -> Path | None:
+        """The baseline's file, if there is one."""
+        return self.root / self.baseline if self.baseline else None

@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     FAIL = "FAIL"
 
 
+FILES = "files"  # the target of promises about the deployment files, nothing running
 _RANK = {Outcome.PASS: 0, Outcome.INCONCLUSIVE: 1, Outcome.FAIL: 2}
 
 

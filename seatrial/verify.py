@@ -17,11 +17,14 @@ from seatrial.plugin import RESULTS
 from seatrial.scenario import load_scenario
 from seatrial.settings_file import settings_for
 from seatrial.undo import state_folder, what_is_left
+from seatrial.verdict import Outcome
 
 if TYPE_CHECKING:
     import argparse
 
+    from seatrial.report.files import FilesView
     from seatrial.session import Result
+    from seatrial.settings import Settings
 
 _QUIET = ["-p", "no:locust", "-p", "no:cacheprovider", "-p", "no:terminal", "-s", "-c", os.devnull]
 _CTRL_C = "interrupted"
@@ -62,9 +65,26 @@ def verify(options: argparse.Namespace) -> int:
         require_space(folder)
     for name, mark in _OUTPUTS.items():
         require_own(options.reports / name, mark)
+    files = None if options.scenario else _check_files(settings)
     keeper = _Keeper()
     status = pytest.main(_arguments(options), plugins=[keeper])
-    return _conclude(options, keeper, int(status))
+    return _conclude(options, keeper, int(status), files)
+
+
+def _check_files(settings: Settings) -> FilesView | None:
+    """What `seatrial check` says of the deployment's files; None where there are none."""
+    from seatrial.findings.checked import check
+    from seatrial.findings.promise import promise_of
+    from seatrial.report.files import FilesView
+
+    sys.stderr.write(f"checking the deployment files of {settings.name}\n")
+    checked = check(settings.root / settings.files, settings.known_findings)
+    promise = promise_of(checked)
+    if promise is None:
+        sys.stderr.write(f"  no deployment file in {os.path.relpath(settings.root / settings.files)}: none checked\n")
+        return None
+    sys.stderr.write(f"  {promise.outcome}: {promise.reason}\n")
+    return FilesView(checked, promise)
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
@@ -78,33 +98,36 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     return [*_QUIET, *suites, *place, *chosen, *optional, *flags, *outputs]
 
 
-def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int) -> int:
+def _conclude(options: argparse.Namespace, keeper: _Keeper, status: int, files: FilesView | None) -> int:
     for text in (*(f"skipped: {reason}" for reason in keeper.skipped), *keeper.errors):
         sys.stderr.write(text + "\n")
     if keeper.stopped:
         sys.stderr.write(f"seatrial: {keeper.stopped}{what_is_left()}\n")
     if keeper.results:
-        _show(options, keeper.results)
+        _show(options, keeper.results, files)
     if keeper.stopped and keeper.stopped != _CTRL_C:
         return 2
     if not keeper.results:
         return 1 if keeper.stopped or keeper.skipped or keeper.errors else 2
     passed = all(result.verdict.passed for result in keeper.results)
-    return 0 if passed and status == 0 else 1
+    kept = files is None or files.promise.outcome is Outcome.PASS
+    return 0 if passed and kept and status == 0 else 1
 
 
-def _show(options: argparse.Namespace, results: list[Result]) -> None:
+def _show(options: argparse.Namespace, results: list[Result], files: FilesView | None) -> None:
     from seatrial.conclude import conclude_all, document_of
     from seatrial.report.summary import table
     from seatrial.timeline import dumps
 
-    folders, verdicts = [result.folder for result in results], [result.verdict for result in results]
-    several = len(results) > 1
-    report = conclude_all(folders, options.reports.resolve(), options.target) if several else folders[0] / "report.html"
+    folders = [result.folder for result in results]
+    report = folders[0] / "report.html"
+    if files or len(results) > 1:
+        report = conclude_all(folders, options.reports.resolve(), options.target, files)
+    promises = [promise for result in results for promise in result.verdict.promises]
+    promises = [files.promise, *promises] if files else promises
     if options.format == "json":
-        sys.stdout.write(dumps(document_of(folders, verdicts, report)) + "\n")
+        sys.stdout.write(dumps(document_of(promises, folders, report)) + "\n")
         return
-    promises = [promise for verdict in verdicts for promise in verdict.promises]
     sys.stdout.write("\n" + table(promises, colour=sys.stdout.isatty()) + "\n")
     index = options.reports / "index.html"
     sys.stdout.write(f"report:  {os.path.relpath(report)}\nindex:   {os.path.relpath(index)}\n")

@@ -19,9 +19,12 @@ from report_runs import FAILING, INCONCLUSIVE, PASSING, START_S, STRUCK_S, make_
 
 from seatrial.checks import judge
 from seatrial.conclude import conclude_all, conclude_run, document_of, run_document
+from seatrial.findings.checked import check
+from seatrial.findings.promise import promise_of
 from seatrial.report import charts, summary, svg, units
 from seatrial.report.axis import Axis
 from seatrial.report.bins import columns, rank
+from seatrial.report.files import FilesView
 from seatrial.report.html import render
 from seatrial.report.junit import write_junit
 from seatrial.report.plot import LEFT, PIXELS, Frame
@@ -448,14 +451,31 @@ def test_a_verify_has_one_report_json_and_junit_of_all_its_runs(tmp_path, monkey
     """In a folder beside the runs; the JSON for programs names paths that are there."""
     monkeypatch.chdir(tmp_path)
     folders = [finished(tmp_path / "runs" / f"20261123T051500Z-{name}-local", name)[0].folder for name in STORIES]
-    verdicts = [conclude_run(folder) for folder in folders]
+    promises = [promise for folder in folders for promise in conclude_run(folder).promises]
     page = conclude_all(folders, tmp_path, "local")
-    document = document_of(folders, verdicts, page)
+    document = document_of(promises, folders, page)
     assert document["verdict"] == "FAIL"
     assert all((tmp_path / run / "verdict.json").exists() for run in document["runs"])
     assert (tmp_path / document["report"]).read_text().startswith("<!doctype html>")
     assert json.loads((page.parent / "verdict.json").read_text())["promises"] == document["promises"]
     assert len(ET.parse(page.parent / "junit.xml").findall("testsuite/testcase")) == len(document["promises"])
+
+
+def test_a_verify_tells_what_its_deployment_files_show(tmp_path):
+    """Among the promises, in a section of its own with why and what to do, and as the JSON of check."""
+    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: b:1.0.0\n    cpus: 1\n    cpus: 2\n")
+    checked = check(tmp_path, peers=False)
+    promise = promise_of(checked)
+    folder = finished(tmp_path / "runs" / "20261123T051500Z-passing-local", "passing")[0].folder
+    page = conclude_all([folder], tmp_path, "local", FilesView(checked, promise))
+    first = json.loads((page.parent / "verdict.json").read_text())["promises"][0]
+    assert (first["promise"], first["target"], first["verdict"]) == ("nothing critical or major", "files", "FAIL")
+    assert "writes the key cpus twice" in first["reason"]
+    assert json.loads((page.parent / "check.json").read_text())["checked"] == {"compose": 1}
+    shown = Page(page.read_text())
+    assert "writes the key cpus twice" in shown.text
+    assert "Remove one of the two" in shown.text
+    assert "its files and 1 run" in shown.text
 
 
 def test_a_run_of_which_nothing_was_recorded_has_a_report(tmp_path):

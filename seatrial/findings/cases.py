@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.errors import SeatrialError
 from seatrial.findings.registry import MINOR, all_rules
-from seatrial.findings.silence import silenced
+from seatrial.findings.silence import beyond, silenced
 from seatrial.plan import read_plan
 from seatrial.settings_file import settings_for
 
@@ -27,6 +27,7 @@ class Case:
     rule: Rule
     thing: Any  # an object of the plan
     plan: Plan
+    known: Path | None  # a baseline
 
     @property
     def id(self) -> str:
@@ -36,13 +37,15 @@ class Case:
     def findings(self) -> list[str]:
         """What is wrong, as `file:line: message`; what is minor or silenced is left out."""
         stay, _ = silenced(self.rule.look(self.thing, self.plan), self.plan)
-        return [f"{finding.file}:{finding.line}: {finding.message}" for finding in stay if finding.severity != MINOR]
+        grave = [finding for finding in stay if finding.severity != MINOR]
+        new, _ = beyond(grave, self.known) if self.known else (grave, 0)
+        return [f"{finding.file}:{finding.line}: {finding.message}" for finding in new]
 
 
-def cases_of(folder: Path) -> list[Case]:
+def cases_of(folder: Path, known: Path | None = None) -> list[Case]:
     """Every case of a folder. Raises InputError if there is none."""
     plan = read_plan(folder)
-    return [Case(rule, thing, plan) for rule in all_rules().values() for thing in rule.over(plan)]
+    return [Case(rule, thing, plan, known) for rule in all_rules().values() for thing in rule.over(plan)]
 
 
 def generate(metafunc: pytest.Metafunc) -> None:
@@ -50,7 +53,7 @@ def generate(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     try:
         settings = settings_for(config.invocation_params.dir, config.getoption("--settings"))
-        cases = cases_of(settings.root / settings.files)
+        cases = cases_of(settings.root / settings.files, settings.known_findings)
     except SeatrialError as error:
         raise pytest.UsageError(str(error)) from None
     metafunc.parametrize("static_case", cases, ids=[case.id for case in cases])

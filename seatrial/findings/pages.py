@@ -47,6 +47,15 @@ def page_of(name: str) -> Page:
     return read_page(name, path.read_text(encoding="utf-8"))
 
 
+def why_and_mend(rule: str) -> tuple[str, str]:
+    """Why it matters and what to do; nothing for a finding of a peer, whose message says it."""
+    try:
+        page = page_of(rule)
+    except InputError:
+        return "", ""
+    return page.why, page.mend
+
+
 def read_page(name: str, text: str) -> Page:
     """A page from its text. Raises ValueError if a part is missing."""
     head, *sections = re.split(r"^## ", text, flags=re.MULTILINE)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__
 from seatrial.errors import InputError
-from seatrial.findings.pages import page_of
-from seatrial.findings.registry import CRITICAL, MAJOR, SEVERITIES
+from seatrial.findings.pages import page_of, why_and_mend
+from seatrial.findings.promise import counted
+from seatrial.findings.registry import CRITICAL, MAJOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,27 +35,14 @@ def as_text(checked: Checked, *, colour: bool = False) -> str:
 def _told(finding: Finding, *, colour: bool) -> list[str]:
     severity = f"{_COLOURS.get(finding.severity, '')}{finding.severity}\x1b[0m" if colour else finding.severity
     resource = f"{finding.resource}: " if finding.resource else ""
-    why, mend = _why(finding)
+    why, mend = why_and_mend(finding.rule)
     told = [f"  {finding.line}: {severity}: {resource}{finding.message}  [{finding.rule}]"]
     return told + [f"      {text}" for text in (why, f"do: {mend}" if mend else "") if text]
 
 
-def _why(finding: Finding) -> tuple[str, str]:
-    """Why it matters and what to do; nothing for a finding of a peer, whose message says it."""
-    try:
-        page = page_of(finding.rule)
-    except InputError:
-        return "", ""
-    return page.why, page.mend
-
-
 def _summary(checked: Checked) -> list[str]:
-    counted = Counter(finding.severity for finding in checked.findings)
-    found = (
-        ", ".join(f"{counted[severity]} {severity}" for severity in SEVERITIES if counted[severity]) or "nothing found"
-    )
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(checked.kinds.items())) or "no deployment file"
-    lines = [f"{found} in {kinds}; {checked.left_alone} other files left alone"]
+    lines = [f"{counted(checked.findings)} in {kinds}; {checked.left_alone} other files left alone"]
     if checked.silenced:
         lines.append(f"{checked.silenced} silenced by comments")
     if checked.known or checked.gone:

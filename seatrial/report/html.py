@@ -13,30 +13,32 @@ from seatrial.report import units
 from seatrial.report.sentences import severity, tally, why
 from seatrial.report.text import clean
 from seatrial.report.view import RunView, view_of
-from seatrial.verdict import Verdict
+from seatrial.verdict import FILES, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from seatrial.report.files import FilesView
     from seatrial.timeline import Timeline
     from seatrial.verdict import Promise
 
 Run = tuple["Timeline", Verdict]
 
 
-def write_report(runs: Sequence[Run], path: Path) -> None:
+def write_report(runs: Sequence[Run], path: Path, files: FilesView | None = None) -> None:
     """Write the page of one run or of several, whole or not at all. The same runs give the same bytes."""
     temporary = path.with_suffix(path.suffix + ".tmp")
-    temporary.write_text(render(runs), encoding="utf-8")
+    temporary.write_text(render(runs, files), encoding="utf-8")
     temporary.replace(path)
 
 
-def render(runs: Sequence[Run]) -> str:
-    """The page as text."""
+def render(runs: Sequence[Run], files: FilesView | None = None) -> str:
+    """The page as text; with the deployment files it is the page of a whole verification."""
     views = [view_of(timeline, verdict, f"r{place}") for place, (timeline, verdict) in enumerate(runs, 1)]
-    overall = Verdict(tuple(promise for _, verdict in runs for promise in verdict.promises))
-    several = len(views) > 1
+    of_files = [(files.promise, FILES)] if files else []
+    overall = Verdict((*(p for p, _ in of_files), *(promise for _, verdict in runs for promise in verdict.promises)))
+    several = len(views) > 1 or files is not None
     page = _environment().get_template("page.html")
     return page.render(
         views=views,
@@ -44,14 +46,15 @@ def render(runs: Sequence[Run]) -> str:
         outcome=overall.outcome,
         why=why(overall.promises, several=several),
         tally=tally(overall.promises),
-        rows=_rows(views),
+        rows=_rows(of_files, views),
+        files=files,
         names=_names([view.run for view in views]),
     )
 
 
-def _rows(views: Sequence[RunView]) -> list[tuple[Promise, str]]:
-    """The promises of all runs, the broken ones first, each with the anchor of its run."""
-    rows = [row for view in views for row in view.rows]
+def _rows(of_files: Sequence[tuple[Promise, str]], views: Sequence[RunView]) -> list[tuple[Promise, str]]:
+    """The promises of files and runs, the broken ones first, each with the anchor of its section."""
+    rows = [*of_files, *(row for view in views for row in view.rows)]
     return sorted(rows, key=lambda row: severity(row[0]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.report import units
-from seatrial.verdict import Outcome, worst
+from seatrial.verdict import FILES, Outcome, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +42,9 @@ def why(promises: Sequence[Promise], *, several: bool = False) -> str:
 
 
 def _kept(promises: Sequence[Promise], *, several: bool) -> str:
-    runs = len({(promise.scenario, promise.target) for promise in promises})
-    where = f" in {_number(runs, 'run', 'runs')}" if several else ""
+    runs = {(promise.scenario, promise.target) for promise in promises if promise.target != FILES}
+    files = "the deployment files and " if any(promise.target == FILES for promise in promises) else ""
+    where = f" in {files}{_number(len(runs), 'run', 'runs')}" if several else ""
     recoveries = [p for p in promises if p.promise == "recovery time" and p.upper is not None]
     slowest = max(recoveries, key=lambda promise: promise.upper or 0.0, default=None)
     found = f"; recovered in {units.measured(slowest)}, allowed {units.seconds(slowest.objective)}" if slowest else ""

@@ -10,11 +10,15 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from seatrial.findings.cases import cases_of
 from seatrial.findings.checked import check
 from seatrial.findings.command import INTRODUCTION, explained
 from seatrial.findings.peers import PEERS, ask_peers
+from seatrial.findings.promise import promise_of
 from seatrial.findings.registry import all_rules
+from seatrial.findings.silence import write_baseline
 from seatrial.plan import read_plan
+from seatrial.verdict import Outcome
 
 ROOT = Path(__file__).parent.parent.parent
 TWICE = "services:\n  a:\n    image: example/a:1.0.0\n    restart: always\n    mem_limit: 1g\n    mem_limit: 2g\n"
@@ -218,3 +222,22 @@ SARIF = {
         },
     },
 }  # fmt: skip
+
+
+def test_what_is_grave_breaks_the_promise_about_the_files(folder):
+    """FAIL names the gravest place; what is minor, or was known, does not break it; without files nothing is said."""
+    promise = promise_of(check(folder, peers=False))
+    assert (promise.outcome, promise.measured, promise.objective) == (Outcome.FAIL, 1, 0)
+    assert promise.reason.startswith("compose.yaml:6: major: project of compose.yaml: writes the key mem_limit twice")
+    write_baseline(check(folder, peers=False).findings, folder / "known.json")
+    assert promise_of(check(folder, folder / "known.json", peers=False)).outcome is Outcome.PASS
+    (folder / "compose.yaml").unlink()
+    assert promise_of(check(folder, peers=False)) is None
+
+
+def test_the_specs_know_the_baseline_too(folder):
+    """`pytest suites/static` and `seatrial verify` say the same of what was there when a team began."""
+    said = [finding for case in cases_of(folder) for finding in case.findings()]
+    write_baseline(check(folder, peers=False).findings, folder / "known.json")
+    assert len(said) == 1
+    assert [finding for case in cases_of(folder, folder / "known.json") for finding in case.findings()] == []

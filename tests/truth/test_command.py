@@ -184,6 +184,31 @@ def test_a_folder_for_reports_that_cannot_be_written_is_one_line(workplace):
     assert "reports: expected a folder that can be written to" in mistake(workplace, "run", "story.yaml")
 
 
+def test_a_run_that_an_error_stops_is_judged_all_the_same(workplace):
+    """The load's program breaks: one line, and what was seen until then is INCONCLUSIVE, with a report."""
+    settings = re.sub(r"requests = .*", 'locustfile = "load.py"', notes_settings())
+    workplace.write("seatrial.toml", settings)
+    workplace.write("load.py", "raise RuntimeError('a mistake of the team')\n")
+    workplace.write("story.yaml", story())
+    assert "Locust did not begin its load" in mistake(workplace, "run", "story.yaml")
+    (folder,) = (workplace.folder / "reports" / "runs").iterdir()
+    promises = json.loads((folder / "verdict.json").read_text())["promises"]
+    assert promises[0]["reason"].startswith("the run was stopped before its end: TargetError")
+    assert {promise["verdict"] for promise in promises} <= {"INCONCLUSIVE", "PASS"}
+    assert (folder / "report.html").exists()
+
+
+def test_a_defect_in_the_files_breaks_the_verification(workplace):
+    """The runs pass, the files do not: status 1, with file and line."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("compose.yaml", "services:\n  a:\n    image: b:1.0.0\n    cpus: 1\n    cpus: 2\n")
+    done = workplace.seatrial("verify", "--format", "json")
+    assert done.status == 1, done.out + done.err
+    broken = [promise for promise in done.document["promises"] if promise["verdict"] != "PASS"]
+    assert [promise["scenario"] for promise in broken] == ["check"], done.out
+    assert broken[0]["reason"].startswith("compose.yaml:5: major: ")
+
+
 def test_a_disk_without_space_is_one_line(workplace):
     """A file system of 2 MB, in a mount namespace of its own: said before anything is started."""
     inside = ["unshare", "--user", "--map-root-user", "--mount"]
