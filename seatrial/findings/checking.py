@@ -28,7 +28,7 @@ class Looked:
 
 def look(plan: Plan, rules: Mapping[str, Rule] | None = None) -> Looked:
     """Look at a plan. A rule that fails on an object is a finding of its own, and stops nothing else."""
-    looked = Looked()
+    looked = Looked(notes=list(plan.notes))
     for rule in (rules or all_rules()).values():
         for thing in rule.over(plan):
             looked.objects[rule.name] += 1

@@ -20,6 +20,7 @@ from seatrial.plan.compose_files import projects_of
 from seatrial.plan.containers import Container
 from seatrial.plan.dockerfile import Dockerfile, read_dockerfile
 from seatrial.plan.files import Folder, Place, Problem, Source, folder_of, read_folder
+from seatrial.plan.helm import with_charts_rendered
 from seatrial.plan.interpolation import read_env_file
 from seatrial.plan.logstash import read_pipeline
 from seatrial.plan.nodes import Node, Unreadable, read_yaml
@@ -40,6 +41,7 @@ class Plan:
     sources: dict[PurePosixPath, Source] = field(default_factory=dict)  # of every text file
     kinds: dict[PurePosixPath, str] = field(default_factory=dict)  # of those that are part of the plan
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what could not be looked at for want of a tool
     left_alone: int = 0
     dockerfiles: list[Dockerfile] = field(default_factory=list)
     projects: list[compose.Project] = field(default_factory=list)
@@ -155,7 +157,10 @@ class Plan:
 
 def read_plan(root: Path) -> Plan:
     """The plan of a folder or of a single file. Raises InputError if there is neither."""
-    return _plan(read_folder(root))
+    folder, notes = with_charts_rendered(read_folder(root), root)
+    plan = _plan(folder)
+    plan.notes = notes
+    return plan
 
 
 def plan_of(files: Mapping[str, str | bytes]) -> Plan:
