@@ -213,7 +213,21 @@ class Cluster:
 
     def selected(self, selector: dict[str, str], namespace: str) -> list[Workload]:
         """The workloads of a namespace whose pods a plain selector selects."""
-        return [each for each in self.workloads(namespace) if selects(selector, self.labels(each))]
+        home = self.home(namespace)
+        return [each for each in self.selected_anywhere(selector) if self.home(each.namespace) == home]
+
+    def selected_anywhere(self, selector: dict[str, str]) -> list[Workload]:
+        """The workloads of all namespaces whose pods a plain selector selects."""
+        with_pair = [self._by_label.get(pair, []) for pair in selector.items()]
+        return [each for each in min(with_pair, key=len, default=[]) if selects(selector, self.labels(each))]
+
+    @cached_property
+    def _by_label(self) -> dict[tuple[str, str], list[Workload]]:
+        found: dict[tuple[str, str], list[Workload]] = defaultdict(list)
+        for each in self.plan.workloads:
+            for pair in self.labels(each).items():
+                found[pair].append(each)
+        return found
 
     def pods(self, service: KubeService) -> list[Workload]:
         """The workloads whose pods a Service leads to."""
@@ -225,7 +239,7 @@ class Cluster:
 
     def strays(self, service: KubeService) -> bool:
         """Does it select nothing where it lies, but pods of another namespace if it lay there?"""
-        return not self.pods(service) and any(self.fits(service, each) for each in self.plan.workloads)
+        return not self.pods(service) and bool(self.selected_anywhere(service.selector))
 
 
 @lru_cache(maxsize=2)

@@ -111,7 +111,7 @@ class Workload:
         """Where it is named."""
         return self.object.place
 
-    @property
+    @cached_property
     def template(self) -> Node:
         """The pod's template; a Pod is its own."""
         return self.object.get(*_TEMPLATES[self.kind])
@@ -121,7 +121,7 @@ class Workload:
         """The pod's spec."""
         return self.template.get("spec")
 
-    @property
+    @cached_property
     def pod_labels(self) -> dict[str, str]:
         """Labels of its pods."""
         return {key: value.text for key, value in self.template.get("metadata", "labels").items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
@@ -41,14 +42,17 @@ def _at_start(container: Container, plan: Plan) -> set[str] | None:
     return found
 
 
-def _service_links(container: Container, plan: Plan) -> Iterator[str]:
+def _service_links(container: Container, plan: Plan) -> frozenset[str]:
     """The variables that Kubernetes makes of the Services of a namespace."""
-    services = ["kubernetes"]
-    if container.workload.pod.get("enableServiceLinks").flag is not False:
-        services += [each.name for each in cluster_of(plan).near("Service", container.workload.namespace)]
-    for name in services:
-        start = name.upper().replace("-", "_")
-        yield from (f"{start}_SERVICE_HOST", f"{start}_SERVICE_PORT", f"{start}_PORT")
+    linked = container.workload.pod.get("enableServiceLinks").flag is not False
+    return _links(plan, cluster_of(plan).home(container.workload.namespace) if linked else None)
+
+
+@lru_cache(maxsize=256)
+def _links(plan: Plan, home: str | None) -> frozenset[str]:
+    services = [] if home is None else [each.name for each in cluster_of(plan).near("Service", home)]
+    starts = [name.upper().replace("-", "_") for name in ["kubernetes", *services]]
+    return frozenset(start + end for start in starts for end in ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT"))
 
 
 def _undefined(text: str, known: set[str]) -> list[str]:
