@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from seatrial.plan.endpoints import Counting, Endpoint, countings, endpoints
 from seatrial.plan.files import Place
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Application:
     ports: list[tuple[int, Place]] = field(default_factory=list)
     variables: dict[str, Place] = field(default_factory=dict)  # of the environment, that it reads
     paths: dict[str, Place] = field(default_factory=dict)  # of its routes
+    endpoints: list[Endpoint] = field(default_factory=list)
+    countings: list[Counting] = field(default_factory=list)
     files: int = 0
 
 
@@ -85,6 +88,13 @@ def _read(source: Source, found: Application) -> None:
     )
     constants = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign)
                  for target in node.targets if isinstance(target, ast.Name)}  # fmt: skip
+    found.endpoints += endpoints(tree, source.path)
+    metrics = {
+        name
+        for name, value in constants.items()
+        if isinstance(value, ast.Call) and _dotted(value.func).rpartition(".")[2] in _KINDS
+    }
+    found.countings += countings(tree, source.path, metrics)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             _call(node, source, found, constants)
