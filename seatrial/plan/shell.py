@@ -6,7 +6,7 @@ The tree is tree-sitter's (its bash grammar also reads plain sh); a torn script 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Script:
     text: str
     first_line: int = 1
     outer: str = ""  # options that whoever runs it sets: GitHub's `bash -e`, for one
+    given: dict[str, str] = field(default_factory=dict)  # variables of its environment that are told
 
     @property
     def label(self) -> str:

@@ -269,10 +269,10 @@ REWORDINGS = {
     "the cache has another name": everywhere("redis-service", "cache-service"),
     "a key has another name": everywhere("POSTGRES_HOST", "DATABASE_HOST", r"^k8s/|^kustomization"),
     "the claim has another name": everywhere("redis-pvc", "cache-claim"),
-    "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/"),
+    "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/|^activate"),
     "the Secret has another name": everywhere("insitechart-secrets", "credentials", r"^k8s/|^kustomization"),
     "the namespace has another name": everywhere(
-        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/)"
+        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/|\.github/)"
     ),
     "a volume has another name": everywhere("postgres_data", "pg_data", COMPOSE),
     "a network has another name": everywhere("insitechart-network", "backend", COMPOSE),
