@@ -132,7 +132,7 @@ class _Parser:
                 self.take()
         self.take()
         if name.lower() in _STATUS:
-            return name.lower() in ("success", "always")
+            return True if name.lower() in ("success", "always") else UNKNOWN
         if UNKNOWN in given or len(given) != 2:
             return UNKNOWN
         first, second = (str(each).lower() for each in given)

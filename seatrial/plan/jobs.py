@@ -31,12 +31,13 @@ _RUN_TESTS = re.compile(
 _DEPLOYING = frozenset(
     {"set image", "set env", "apply", "rollout restart", "patch", "replace", "create", "run", "scale"}
 )
-_SHIPPING = frozenset({
-    "helm", "ssh", "scp", "rsync", "terraform", "ansible-playbook", "argocd", "flux", "kustomize", "skaffold", "aws",
-    "gcloud", "az", "doctl", "flyctl", "fly", "heroku", "nomad", "serverless", "sls", "cdk", "pulumi", "eb", "vercel",
-    "netlify", "wrangler", "railway", "kapp", "werf", "sshpass", "make", "just", "task", "fab", "cap", "kamal", "curl",
-    "wget", "gh", "git", "oc", "ecs-deploy",
-})  # fmt: skip
+# Commands that change what runs somewhere else.
+_SHIPPING = re.compile(
+    r"^(?:helm (?:\S+ )*?(?:upgrade|install)|ssh |scp |rsync |sshpass |terraform (?:\S+ )*?apply|ansible-playbook "
+    r"|argocd app (?:sync|set)|skaffold (?:run|deploy)|flyctl deploy|fly deploy|kamal deploy|cap \S+ deploy"
+    r"|aws (?:ecs update-service|lambda update-function-code|s3 sync|deploy |cloudformation deploy)"
+    r"|gcloud (?:run|app|functions) deploy|az (?:webapp|containerapp|aks) |heroku |serverless deploy|pulumi up)"
+)
 
 
 @dataclass(frozen=True)
@@ -110,27 +111,15 @@ def step_runs(step: Step, plan: Plan) -> list[Run]:
 
 
 def deploying(script: Script) -> bool:
-    """Does a script change what runs somewhere?"""
+    """Does a script change what runs somewhere else?"""
     if any(call.verb in _DEPLOYING for call in kube_calls(script)):
         return True
-    return any(
-        command.name in _SHIPPING or (command.name in ("docker", "docker-compose") and _composes(command))
-        for command in script.commands
-    )
-
-
-def _composes(command: Command) -> bool:
-    return bool({"up", "deploy", "run", "update", "pull"} & set(command.program))
+    return any(_SHIPPING.match(" ".join(command.program) + " ") for command in script.commands)
 
 
 def deploys(job: Job, plan: Plan) -> bool:
-    """Does a job change what runs somewhere?"""
-    for step in job.steps:
-        if step.script is not None and deploying(step.script):
-            return True
-        if any(run.script is None or deploying(run.script) for run in step_runs(step, plan)):
-            return True
-    return False
+    """Does a job change what runs somewhere else, itself or by a script of the plan?"""
+    return any(deploying(script) for step in job.steps for script in scripts_of(step, plan))
 
 
 def kube_deploys(job: Job, plan: Plan) -> bool:
@@ -196,12 +185,11 @@ def _metadata(text: str) -> list[str]:
         return [text]
     made = {
         "sha": "${{ github.sha }}" if entries.get("format") == "long" else "${{ short sha }}",
-        "ref": {"branch": "${{ github.ref_name }}", "tag": "${{ github.ref_name }}"}.get(
-            entries.get("event", ""), "${{ pr }}"
-        ),
+        "ref": "<number>" if entries.get("event") == "pr" else "${{ github.ref_name }}",
         "raw": entries.get("value", ""),
-    }.get(kind, f"${{{{ {kind} {entries.get('pattern', '')} }}}}")
-    start = ("sha-" if kind == "sha" else "") if prefix is None else prefix
+    }.get(kind, f"<{kind}>")
+    own = "sha-" if kind == "sha" else "pr-" if made == "<number>" else ""
+    start = own if prefix is None else prefix
     return [f"{start}{made}{suffix}"]
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from seatrial.plan.kubectl import Call, kube_calls
-from seatrial.plan.shell_flow import conditions, reached
+from seatrial.plan.shell_flow import body, callers, commands_in, conditions, reached, scope, statement
 
 if TYPE_CHECKING:
     from seatrial.plan.shell import Command, Script
@@ -43,6 +43,15 @@ def rolls_back(script: Script, nodes: list[Tree]) -> Command | None:
     return next((each for each in reached(script, nodes) if undoes(each)), None)
 
 
+def on_failure(command: Command) -> bool:
+    """Does it, or each call of its function, stand in a branch?"""
+    function = scope(command.node)
+    if any(node.type in ("if_statement", "list", "else_clause") for node in command.above() if node != function):
+        return True
+    calls = callers(command.script, function) if function.type == "function_definition" else []
+    return any(on_failure(call) for call in calls)
+
+
 def changes(command: Command) -> bool:
     """Does it change what is deployed?"""
     words = command.program
@@ -67,6 +76,14 @@ def traps(script: Script, signal: str) -> list[Command]:
             found += reached(script, bodies)
             found += [command] if "undo" in names or "rollback" in names else []
     return found
+
+
+def in_rollback(command: Command) -> bool:
+    """Does it wait for a rollback that stands before it in the same block?"""
+    own = statement(command.node)
+    before = [each for each in body(own.parent) if each.end_byte <= own.start_byte] if own.parent is not None else []
+    before = [each for each in before if each.type != "function_definition"]
+    return any(undoes(each) for each in commands_in(command.script, before))
 
 
 def by_hand(command: Command) -> bool:

@@ -76,6 +76,11 @@ class Script:
         return [Command(self, node) for node in self.of("command")]
 
     @cached_property
+    def command_starts(self) -> list[int]:
+        """Where its commands begin, in bytes."""
+        return [command.node.start_byte for command in self.commands]
+
+    @cached_property
     def functions(self) -> dict[str, Tree]:
         """The functions that it defines, by name."""
         names = ((node.child_by_field_name("name"), node) for node in self.of("function_definition"))
@@ -144,7 +149,16 @@ class Command:
         """Its name and arguments, quotes gone, `$NAME` as written."""
         name = self.node.child_by_field_name("name")
         words = [unquoted(name)] if name is not None else []
-        return words + [unquoted(child) for child in self.node.named_children if child.type in _WORDS and child != name]
+        end = -1
+        for child in self.node.named_children:
+            if child.type not in _WORDS or child == name:
+                continue
+            if child.start_byte == end:  # the grammar cuts `$NAME=$IMAGE/x` in two behind `=$`
+                words[-1] += unquoted(child)
+            else:
+                words.append(unquoted(child))
+            end = child.end_byte
+        return words
 
     @property
     def name(self) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from seatrial.plan.shell import Command
 from seatrial.plan.shell_words import Tree, sets, text_of, unsets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from seatrial.plan.shell import Script
 
@@ -28,17 +30,23 @@ def conditions(node: Tree) -> list[Tree]:
     return [child for child in node.children_by_field_name("condition") if child.is_named]
 
 
-def body(node: Tree) -> list[Tree]:
+@lru_cache(maxsize=4096)
+def body(node: Tree) -> tuple[Tree, ...]:
     """The statements of a block; of an `if` those of its first branch."""
-    tested = conditions(node) if node.type in ("if_statement", "elif_clause") else []
-    values = node.children_by_field_name("value") if node.type == "case_item" else []
-    out = ("comment", *_BRANCHES)
-    return [child for child in node.named_children if child.type not in out and child not in [*tested, *values]]
+    return tuple(child for child in node.named_children if _in_body(child, node))
+
+
+def _in_body(child: Tree, block: Tree) -> bool:
+    if child.type in ("comment", *_BRANCHES):
+        return False
+    if block.type in ("if_statement", "elif_clause"):
+        return child not in conditions(block)
+    return block.type != "case_item" or child not in block.children_by_field_name("value")
 
 
 def statement(node: Tree) -> Tree:
     """The statement of a block that a part of the tree belongs to."""
-    while node.parent is not None and not (node.parent.type in _BLOCKS and node in body(node.parent)):
+    while node.parent is not None and not (node.parent.type in _BLOCKS and _in_body(node, node.parent)):
         node = node.parent
     return node
 
@@ -60,20 +68,34 @@ def scope(node: Tree) -> Tree:
 
 def afterwards(node: Tree) -> list[Tree]:
     """All statements that follow until the end of its function or script, other branches left out."""
+    return _following(node)[0]
+
+
+def _following(node: Tree) -> tuple[list[Tree], bool]:
+    """The statements that follow, and whether one of them ends the whole script."""
     found: list[Tree] = []
     top = scope(node)
     while node is not None and node != top:
         own = statement(node)
         if own == top or (own.start_byte <= top.start_byte and top.type == "function_definition"):
             break
-        found += after(own)
+        for each in after(own):
+            found.append(each)
+            word = text_of(each).split(None, 1)[0] if each.type == "command" else ""
+            if word in ("exit", "return", "exec"):
+                return found, word != "return"
         node = own.parent
-    return found
+    return found, False
 
 
-def commands_in(script: Script, nodes: list[Tree]) -> list[Command]:
-    """The commands that stand in parts of the tree."""
-    return [each for each in script.commands if any(_within(each.node, node) for node in nodes)]
+def commands_in(script: Script, nodes: Iterable[Tree]) -> list[Command]:
+    """The commands that stand in parts of the tree, in the order of the text."""
+    starts, found = script.command_starts, set()
+    for node in nodes:
+        first = bisect_left(starts, node.start_byte)
+        last = bisect_left(starts, max(node.end_byte, node.start_byte + 1))
+        found |= {number for number in range(first, last) if script.commands[number].node.end_byte <= node.end_byte}
+    return [script.commands[number] for number in sorted(found)]
 
 
 def _within(inner: Tree, outer: Tree) -> bool:
@@ -159,15 +181,15 @@ def loop_body(loop: Tree) -> Tree:
 
 def later(command: Command, depth: int = 0) -> list[Tree]:
     """All that follows: in its function or script, and behind each call of that function."""
-    found = afterwards(command.node)
+    found, ended = _following(command.node)
     function = scope(command.node)
-    if function.type == "function_definition" and depth < 5:
+    if function.type == "function_definition" and depth < 5 and not ended:
         for call in callers(command.script, function):
             found += later(call, depth + 1)
     return found
 
 
-def reached(script: Script, nodes: list[Tree]) -> list[Command]:
+def reached(script: Script, nodes: Iterable[Tree]) -> list[Command]:
     """The commands in parts of the tree, and in the functions that they call."""
     found: list[Command] = []
     waiting, known = commands_in(script, nodes), set()

@@ -72,6 +72,14 @@ def filled(command: Command, text: str) -> str:
     return values_of(command.script).filled(text)
 
 
+def may_set(text: str, name: str) -> bool:
+    """Does any text of a script look as if it set a variable, even where the tree is torn?"""
+    words = r"for|select|read|local|declare|typeset|export|readonly|mapfile|readarray|getopts|let|printf\s+-v|unset"
+    return bool(
+        re.search(rf"(?<![\w$]){name}(?:\[[^\]]*\])?\+?=|\b(?:{words})\b[^\n]*\b{name}\b|\(\(\s*[^)]*\b{name}\b", text)
+    )
+
+
 def known(text: str) -> bool:
     """Is a text free of what only the run tells?"""
     return bool(text) and not re.search(r"[$`*?{}]|^-", text)

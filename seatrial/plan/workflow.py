@@ -73,16 +73,24 @@ class Step:
     def script(self) -> Script | None:
         """Its commands as a script, with the options that GitHub sets; None if it runs none, or another shell."""
         shell = self.node.get("shell").text or self.job.shell
-        if not self.run or (shell and not shell.split()[0].endswith("sh")) or shell in ("pwsh", "powershell"):
+        other = shell and (not shell.split()[0].endswith("sh") or shell.split()[0] == "pwsh")
+        if not self.run or other or (not shell and self.job.on_windows):
             return None
         run = self.node.get("run")
         block = "\n" in run.text
-        options = (
-            "errexit pipefail" if shell.startswith("bash") else "errexit"
-        )  # `bash -e {0}`; with `shell: bash` -o pipefail too
+        options = _options(shell)
         text = expressions.as_variables(self.filled(run.text))
         given = {name: expressions.as_variables(self.filled(node.text)) for name, node in self.variables.items()}
         return Script(run.file, text, run.line + 1 if block else run.line, options, given)
+
+
+def _options(shell: str) -> str:
+    """The options that GitHub sets: `bash -e {0}` without a word; with `shell: bash` -o pipefail too."""
+    words = shell.split()
+    if len(words) < 2:
+        return "errexit pipefail" if words == ["bash"] else "errexit"
+    flags = "".join(word[1:] for word in words[1:] if word.startswith("-") and not word.startswith("--"))
+    return " ".join(["errexit"] * ("e" in flags) + ["pipefail"] * ("pipefail" in words))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +136,12 @@ class Job:
         """Does it run on a machine of GitHub, as far as its label tells?"""
         labels = self.node.get("runs-on").texts()
         return bool(labels) and all(label.startswith(("ubuntu-", "windows-", "macos-")) for label in labels)
+
+    @property
+    def on_windows(self) -> bool:
+        """May it run on Windows, where the shell is another one?"""
+        labels = [*self.node.get("runs-on").walk(), *self.node.get("strategy", "matrix").walk()]
+        return any("windows" in node.text.lower() for node in labels)
 
     @property
     def rights(self) -> Node:

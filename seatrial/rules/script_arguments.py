@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.kubectl import kube_calls
+from seatrial.plan.rollouts import in_rollback
 from seatrial.plan.shell_flow import commands_in, quiet, reached, scope
-from seatrial.plan.shell_values import filled, known, values_of
+from seatrial.plan.shell_values import filled, known, may_set, values_of
 from seatrial.plan.shell_words import text_of, variables_of
 from seatrial.rules.script_flow import script_files, scripts
 
@@ -153,35 +154,28 @@ def _opened(script: Script, text: str) -> str:
 @rule("script-variable-undefined", MAJOR, over=script_files)
 def variable_undefined(script: Script, _plan: Plan) -> Iterator[Found]:
     """A variable that nothing sets."""
-    assigned = values_of(script).assigned | _declared(script)
-    if _SOURCES.search(script.text):
+    library = script.file.suffix in (".bash", ".bats", ".zsh") or not script.text.startswith("#!")
+    if library or _SOURCES.search(script.text) or script.root.has_error:
         return
+    assigned = values_of(script).assigned
     told: set[str] = set()
-    for node in script.of("simple_expansion", "expansion"):
-        match = re.fullmatch(r"\$\{?([A-Za-z_]\w*)\}?", text_of(node))
-        name = match[1] if match else ""
-        if not name or name in assigned or name in told or name in _FROM_OUTSIDE:
+    for name, node in plain_uses(script):
+        if name in assigned | told or name in _FROM_OUTSIDE or may_set(script.text, name):
             continue
         near = next((other for other in sorted(assigned) if _near(name, other)), "")
-        if near or name.islower():
+        if near or re.fullmatch(r"[a-z_]+", name):
             told.add(name)
             hint = f" (there is {near})" if near else ""
             yield script.place(node), f"uses {name}, which nothing sets: it is empty{hint}"
 
 
-def _declared(script: Script) -> set[str]:
-    """Names that declarations and other commands make, and defaults that expansions set."""
-    found = {
-        text_of(child)
-        for node in script.of("declaration_command")
-        for child in node.named_children
-        if child.type == "variable_name"
-    }
-    found |= set(re.findall(r"\$\{(\w+):?[-=?+]", script.text))
-    for command in script.commands:
-        if command.name in ("select", "typeset", "wait", "coproc", "let"):
-            found |= set(re.findall(r"[A-Za-z_]\w*", command.text))
-    return found | set(re.findall(r"(?:\bselect|-v)\s+(\w+)", script.text))
+def plain_uses(script: Script) -> Iterator[tuple[str, Tree]]:
+    """Uses of variables as `$NAME` and `${NAME}`; not where a default is given anywhere."""
+    mended = set(re.findall(r"\$\{(\w+):?[-=?+]", script.text))
+    for node in script.of("simple_expansion", "expansion"):
+        match = re.fullmatch(r"\$\{?([A-Za-z_]\w*)\}?", text_of(node))
+        if match and match[1] not in mended:
+            yield match[1], node
 
 
 def _near(name: str, other: str) -> bool:
@@ -223,8 +217,9 @@ def timeout_unit(script: Script, _plan: Plan) -> Iterator[Found]:
 def watches_another(script: Script, _plan: Plan) -> Iterator[Found]:
     """Waits for the rollout of another workload than the one whose image it sets."""
     calls = kube_calls(script)
+    waits = [call for call in calls if call.verb == "rollout status" and not in_rollback(call.command)]
     rolled = {target[:2] for call in calls if call.verb == "set image" for target in call.targets}
-    watches = [(call, target) for call in calls if call.verb == "rollout status" for target in call.targets]
+    watches = [(call, target) for call in waits for target in call.targets]
     if (
         not rolled
         or not watches

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
-from seatrial.plan.rollouts import WATCHES, changes, rolls_back, traps, undoes, verb
+from seatrial.plan.rollouts import WATCHES, by_hand, changes, in_rollback, on_failure, rolls_back, traps, undoes, verb
 from seatrial.plan.shell_flow import (
     after,
     body,
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
     from seatrial.plan.shell import Command, Script
     from seatrial.plan.shell_words import Tree
 
+MOST_CHARACTERS = 60_000  # people write shorter ones; what is longer is generated
 _FAILED = re.compile(r"(-ne|!=|-gt)\s*\"?0\b|\b0\"?\s*(-ne|!=|-lt)|^\(\(\s*\$\{?\w+\}?|^\(\(\s*\$\?\s*\)\)")
 _PASSED = re.compile(r"(-eq|==?)\s*\"?0\b|\b0\"?\s*(-eq|==?)")
 
 
 def scripts(plan: Plan) -> list[Script]:
     """Every script: in files, in workflows, in containers."""
-    return plan.all_scripts
+    return [script for script in plan.all_scripts if len(script.text) < MOST_CHARACTERS]
 
 
 def script_files(plan: Plan) -> list[Script]:
     """Every script that is a file of its own."""
-    return plan.scripts
+    return [script for script in plan.scripts if len(script.text) < MOST_CHARACTERS]
 
 
 def _before(node: Tree) -> Tree | None:
@@ -71,7 +72,7 @@ def _dead(test: Tree) -> list[Tree]:
     if test.type == "if_statement":
         text = " ".join(text_of(each) for each in conditions(test))
         if _FAILED.search(text):
-            return body(test)
+            return list(body(test))
         others = [child for child in test.named_children if child.type in ("elif_clause", "else_clause")]
         return others if _PASSED.search(text) else []
     if test.type == "list" and len(test.named_children) == 2:
@@ -139,17 +140,10 @@ def rollback_unreachable(script: Script, _plan: Plan) -> Iterator[Found]:
     if any(undoes(each) or each.name == "trap" for each in trapped):
         return
     for command in script.commands:
-        watches = verb(command) in WATCHES and command.node.start_byte not in told and not _in_rollback(command)
-        if watches and ends_script(command) and rolls_back(script, later(command)) is not None:
+        watches = verb(command) in WATCHES and command.node.start_byte not in told and not in_rollback(command)
+        follows = rolls_back(script, later(command)) if watches and ends_script(command) else None
+        if follows is not None and on_failure(follows) and not by_hand(follows):
             yield command.place, f"when {short(command)} fails, the script ends there (set -e): no rollback follows"
-
-
-def _in_rollback(command: Command) -> bool:
-    """Does it wait for a rollback that stands before it in the same block?"""
-    own = statement(command.node)
-    before = [each for each in body(own.parent) if each.end_byte <= own.start_byte] if own.parent is not None else []
-    before = [each for each in before if each.type != "function_definition"]
-    return any(undoes(each) for each in commands_in(command.script, before))
 
 
 @rule("script-failure-lost", MAJOR, over=script_files)

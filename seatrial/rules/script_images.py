@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from seatrial.plan import Plan
     from seatrial.plan.files import Place
     from seatrial.plan.jobs import Push
+    from seatrial.plan.nodes import Node
     from seatrial.plan.shell import Script
     from seatrial.plan.workflow import Job, Workflow
 
+_VAGUE = re.compile(r"<(?!sha>|short sha>)")  # made from a branch or a tag: it may be any word
 _RENDERS = re.compile(r"\b(?:sed|envsubst|yq|kustomize|helm|skaffold|perl|awk|set image|rollout restart)\b")
 
 
@@ -47,10 +49,15 @@ def jobs(plan: Plan) -> list[Job]:
     return [job for workflow in plan.workflows for job in workflow.jobs.values()]
 
 
-def _manifest_images(each: SetImage, plan: Plan) -> list[str]:
-    """What the manifests run in the container that a script gives an image."""
+def _manifest_nodes(each: SetImage, plan: Plan) -> list[Node]:
+    """The image in the manifests of the container that a script gives another one."""
     containers = [container for workload in workloads_of(each.call, plan) for container in workload.containers]
-    return [container.image for container in containers if each.container in (container.name, "*") and container.image]
+    nodes = [container.node.get("image") for container in containers if each.container in (container.name, "*")]
+    return [node for node in nodes if node.text]
+
+
+def _manifest_images(each: SetImage, plan: Plan) -> list[str]:
+    return [node.text for node in _manifest_nodes(each, plan)]
 
 
 @rule("script-image-not-pushed", CRITICAL, over=scripts)
@@ -72,17 +79,19 @@ def image_not_pushed(script: Script, plan: Plan) -> Iterator[Found]:
 
 @rule("script-image-not-of-manifest", MAJOR, over=scripts)
 def image_not_of_manifest(script: Script, plan: Plan) -> Iterator[Found]:
-    """A script that sets another image than the manifest has, where no pipeline tells which is right."""
-    if all_pushes(plan):
-        return
+    """A script that sets another image than the manifest has, where the pipeline pushes none, or that of the script."""
+    pushed = [parts(push.image)[0] for push in all_pushes(plan)]
     for each in set_images(script):
         name = parts(each.image)[0]
-        manifest = [parts(image)[0] for image in _manifest_images(each, plan)]
-        if manifest and not name.startswith("$") and not any(same(name, image) for image in manifest):
-            yield (
-                each.place,
-                f"sets {shown(name)}, and the manifest has {manifest[0]}: the next apply goes back to another image",
-            )
+        odd = [node for node in _manifest_nodes(each, plan) if not same(name, parts(node.text)[0])]
+        if name.startswith("$") or not odd or len(odd) < len(_manifest_nodes(each, plan)):
+            continue
+        if not pushed:
+            said = f"sets {shown(name)}, and the manifest has {parts(odd[0].text)[0]}"
+            yield each.place, f"{said}: the next apply goes back to another image"
+        elif any(same(name, other) for other in pushed):
+            said = f"runs {parts(odd[0].text)[0]}, and {shown(name)} is what the pipeline pushes and {script.file} sets"
+            yield odd[0], f"{said}: each apply goes back to another image"
 
 
 @rule("script-image-constant", MAJOR, over=scripts)
@@ -151,7 +160,7 @@ def tag_not_pushed(job: Job, plan: Plan) -> Iterator[Found]:
         return
     for where, tag in _wanted_tags(job, plan):
         form = tag_form(tag)
-        if form and form not in forms and not (form != "<sha>" and "<ref>" in " ".join(forms)):
+        if form and form not in forms and not (form != "<sha>" and any(_VAGUE.search(each) for each in forms)):
             listed = ", ".join(dict.fromkeys(forms))
             yield where, f"deploys the tag {form}, and only {listed} is pushed: there is no such image"
 

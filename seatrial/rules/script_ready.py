@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seatrial.findings.registry import CRITICAL, Found, rule
 from seatrial.plan.kubectl import kube_calls, reads
 from seatrial.plan.rollouts import undoes
-from seatrial.plan.shell_flow import body, errexit_at, fails, reached
+from seatrial.plan.shell_flow import body, errexit_at, fails, reached, unguarded
 from seatrial.plan.shell_words import text_of
 from seatrial.rules.script_flow import scripts
 
@@ -74,9 +74,14 @@ def _wrong(script: Script, node: Tree, match: re.Match[str], held: dict[str, Com
     equal = operator in ("=", "==", "!=") or (not single and operator in ("-eq", "-ne"))
     if equal and names[0] != names[1] and set(names) <= empty:
         return f"when there is no pod, {names[0]} and {names[1]} are both empty, and so equal: that passes as success"
-    if equal and missing and names[0] != names[1] and set(names) <= set(held) and not errexit_at(held[missing]):
+    if equal and missing and names[0] != names[1] and set(names) <= set(held) and _hidden(held[missing]):
         return f"when kubectl fails, {names[0]} and {names[1]} are both empty, and so equal: that passes as success"
     return ""
+
+
+def _hidden(command: Command) -> bool:
+    """Does the script go on when this answer fails?"""
+    return not errexit_at(command) or unguarded(command) or command.inside("declaration_command")
 
 
 def _on_true(script: Script, node: Tree, operator: str, position: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
-from seatrial.plan.rollouts import WATCHES, by_hand, deploys, traps, undoes, verb
+from seatrial.plan.rollouts import WATCHES, by_hand, deploys, on_failure, traps, undoes, verb
 from seatrial.plan.shell_flow import (
     afterwards,
     callers,
@@ -46,25 +46,17 @@ def _calls(command: Command) -> list[Command]:
     return callers(command.script, function) if function.type == "function_definition" else []
 
 
-def _on_failure(command: Command) -> bool:
-    """Does it, or each call of its function, stand in a branch?"""
-    function = scope(command.node)
-    if any(node.type in ("if_statement", "list", "else_clause") for node in command.above() if node != function):
-        return True
-    calls = _calls(command)
-    return bool(calls) and all(_on_failure(call) for call in calls)
-
-
 @rule("script-rollback-succeeds", CRITICAL, over=scripts)
 def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
     """A script that rolls back and then ends with status 0."""
     trapped = {each.node.start_byte for signal in ("ERR", "EXIT") for each in traps(script, signal)}
     for command in _rollbacks(script):
         after = reached(script, later(command))
-        if command.node.start_byte in trapped or not _on_failure(command):
+        if command.node.start_byte in trapped or not on_failure(command):
             continue
-        if not any(fails(each) or each.words[:1] in (["exit"], ["return"]) for each in after):
-            call = next(iter(_calls(command)), command)
+        if not any(fails(each) or each.words in (["exit"], ["return"]) for each in after):
+            good = next((each for each in after if each.words in (["exit", "0"], ["return", "0"])), None)
+            call = good or next(iter(_calls(command)), command)
             said = f"after {short(command)} nothing ends with a failure: a version that was taken back looks deployed"
             yield call.place, said
 

@@ -51,10 +51,18 @@ def _missing(step: Step, text: str, plan: Plan) -> bool:
     root, folder = step.job.workflow.root, step.folder
     if root is None or folder is None or not _PATH.fullmatch(text) or text.startswith(".."):
         return False
+    if _asked_for(step, text.removeprefix("./")):
+        return False
     path = normal(root / folder / text)
     if path in plan.sources or path in _folders(plan):
         return False
     return not _made_before(step, PurePosixPath(text).name) and (_has_code(plan) or path.suffix not in (*_CODE, ""))
+
+
+def _asked_for(step: Step, text: str) -> bool:
+    """Does the step ask whether the file is there?"""
+    asks = rf"(?:(?:\[|\btest)\s+!?\s*-[efdsr]\s+|hashFiles\(\s*)[\"']?(?:\./)?{re.escape(text)}"
+    return bool(re.search(asks, f"{step.run} {step.node.get('if').text}"))
 
 
 def _made_before(step: Step, name: str) -> bool:

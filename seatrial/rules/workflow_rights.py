@@ -179,12 +179,12 @@ def no_cluster(job: Job, plan: Plan) -> Iterator[Found]:
 
 
 @rule("workflow-export-lost", CRITICAL, over=jobs)
-def export_lost(job: Job, _plan: Plan) -> Iterator[Found]:
+def export_lost(job: Job, plan: Plan) -> Iterator[Found]:
     """A variable that is exported in one step and needed in another."""
     kept = "\n".join(line for step in job.steps for line in step.run.split("\n") if "GITHUB_ENV" in line)
     for number, step in enumerate(job.steps):
         for node, name in _exports(step):
-            reader = next((each for each in job.steps[number + 1 :] if _needs(each, name)), None)
+            reader = next((each for each in job.steps[number + 1 :] if _needs(each, name, plan)), None)
             if (
                 reader is not None
                 and not re.search(rf"\b{name}\b", kept)
@@ -202,10 +202,11 @@ def _exports(step: Step) -> Iterator[tuple[Tree, str]]:
             yield node, match[1]
 
 
-def _needs(step: Step, name: str) -> bool:
+def _needs(step: Step, name: str, plan: Plan) -> bool:
     """Does a step use a variable, or a program that reads it, without setting it itself?"""
     if step.script is None or name in step.variables or re.search(rf"\b{name}=", step.run):
         return False
     if re.search(rf"\$\{{?{name}\b", step.run):
         return True
-    return name == "KUBECONFIG" and any("--kubeconfig" not in call.words for call in kube_calls(step.script))
+    calls = [call for script in scripts_of(step, plan) for call in kube_calls(script)]
+    return name == "KUBECONFIG" and any("--kubeconfig" not in call.words for call in calls)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
 from seatrial.plan.jobs import deploys, kube_deploys
-from seatrial.plan.shell_values import values_of
-from seatrial.plan.shell_words import text_of
+from seatrial.plan.shell_values import may_set, values_of
+from seatrial.rules.script_arguments import plain_uses
 from seatrial.rules.script_images import jobs, workflows
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def action_gone(job: Job, _plan: Plan) -> Iterator[Found]:
             yield step.node.get("uses"), f"{step.uses}@{step.version} is switched off: the job fails at this step"
 
 
-@rule("workflow-action-branch", MAJOR, over=jobs)
+@rule("workflow-action-branch", MINOR, over=jobs)
 def action_branch(job: Job, _plan: Plan) -> Iterator[Found]:
     """An action from a branch that anybody of its owners may change at any time."""
     for step in job.steps:
@@ -177,6 +177,8 @@ def deploy_no_environment(job: Job, plan: Plan) -> Iterator[Found]:
 def variable_undefined(job: Job, _plan: Plan) -> Iterator[Found]:
     """A variable in the commands of a step that nothing sets."""
     kept = "\n".join(step.run for step in job.steps if "GITHUB_ENV" in step.run)
+    if any("${{" in name for step in job.steps for name in step.variables):
+        return  # names that only the run tells
     for step in job.steps:
         if step.node.get("uses").text and not re.match(
             r"actions/(?:checkout|setup-python|setup-node|cache|upload-artifact)|docker/", step.uses
@@ -186,20 +188,8 @@ def variable_undefined(job: Job, _plan: Plan) -> Iterator[Found]:
             continue
         known = values_of(step.script).assigned | set(step.variables) | _ALWAYS
         told: set[str] = set()
-        for node in step.script.of("simple_expansion", "expansion"):
-            match = re.fullmatch(r"\$\{?([A-Za-z_]\w*)\}?", text_of(node))
-            name = match[1] if match else ""
-            mended = (
-                re.search(rf"\$\{{{name}:?[-=?+]|\b(?:local|declare|export)\b[^\n]*\b{name}\b", step.run)
-                if name
-                else None
-            )
-            if (
-                name
-                and name not in known | told
-                and not _GIVEN.fullmatch(name)
-                and not mended
-                and not re.search(rf"\b{name}\b", kept)
-            ):
-                told.add(name)
-                yield step.script.place(node), f"uses {name}, which neither this step nor its job sets: it is empty"
+        for name, node in plain_uses(step.script):
+            if name in known | told or _GIVEN.fullmatch(name) or may_set(step.run + kept, name):
+                continue
+            told.add(name)
+            yield step.script.place(node), f"uses {name}, which neither this step nor its job sets: it is empty"
