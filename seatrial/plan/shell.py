@@ -6,7 +6,7 @@ The tree is tree-sitter's (its bash grammar also reads plain sh); a torn script 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Script:
     text: str
     first_line: int = 1
     outer: str = ""  # options that whoever runs it sets: GitHub's `bash -e`, for one
+    given: dict[str, str] = field(default_factory=dict)  # variables of its environment that are told
 
     @property
     def label(self) -> str:
@@ -73,6 +74,11 @@ class Script:
     def commands(self) -> list[Command]:
         """Its simple commands, in the order of the text; those inside substitutions and functions too."""
         return [Command(self, node) for node in self.of("command")]
+
+    @cached_property
+    def command_starts(self) -> list[int]:
+        """Where its commands begin, in bytes."""
+        return [command.node.start_byte for command in self.commands]
 
     @cached_property
     def functions(self) -> dict[str, Tree]:
@@ -143,7 +149,16 @@ class Command:
         """Its name and arguments, quotes gone, `$NAME` as written."""
         name = self.node.child_by_field_name("name")
         words = [unquoted(name)] if name is not None else []
-        return words + [unquoted(child) for child in self.node.named_children if child.type in _WORDS and child != name]
+        end = -1
+        for child in self.node.named_children:
+            if child.type not in _WORDS or child == name:
+                continue
+            if child.start_byte == end:  # the grammar cuts `$NAME=$IMAGE/x` in two behind `=$`
+                words[-1] += unquoted(child)
+            else:
+                words.append(unquoted(child))
+            end = child.end_byte
+        return words
 
     @property
     def name(self) -> str:

@@ -51,3 +51,13 @@ def sets(words: list[str], letter: str, name: str) -> bool:
         if word.endswith("o") and word.startswith("-") and number + 1 < len(words) and words[number + 1] == name:
             return True
     return False
+
+
+def unsets(words: list[str], letter: str, name: str) -> bool:
+    """Does `set ...` with these words switch the option off?"""
+    for number, word in enumerate(words[1:], start=1):
+        if re.fullmatch(r"\+[a-zA-Z]+", word) and letter in word[1:]:
+            return True
+        if re.fullmatch(r"\+[a-zA-Z]*o", word) and words[number + 1 : number + 2] == [name]:
+            return True
+    return False

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from seatrial.plan import expressions
 from seatrial.plan.shell import Script
 
 if TYPE_CHECKING:
     from seatrial.plan.nodes import Node
+
+MOST_DEPTH = 5  # of variables that name variables
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,22 +39,58 @@ class Step:
         return self.node.get("run").text
 
     @property
+    def version(self) -> str:
+        """The version of its action: a tag, a branch or a commit."""
+        return self.node.get("uses").text.partition("@")[2]
+
+    @property
     def inputs(self) -> Node:
         """What it gives to its action."""
         return self.node.get("with")
+
+    def input(self, name: str) -> str:
+        """An input of its action, with the variables that are told."""
+        return self.filled(self.inputs.get(name).text)
+
+    @cached_property
+    def variables(self) -> dict[str, Node]:
+        """The variables of its environment: its own, then its job's, then the workflow's."""
+        return {**self.job.variables, **dict(self.node.get("env").items())}
+
+    def filled(self, text: str) -> str:
+        """A text with `${{ env.NAME }}` replaced where the files tell it."""
+        return fill(text, self.variables)
+
+    @property
+    def folder(self) -> PurePosixPath | None:
+        """Where its commands run, from the folder of the repository; None where nobody can tell."""
+        own = (self.node.get("working-directory"), self.job.node.get("defaults", "run", "working-directory"),
+               self.job.workflow.node.get("defaults", "run", "working-directory"))  # fmt: skip
+        text = self.filled(next((node.text for node in own if node.text), "."))
+        return None if "$" in text or text.startswith(("/", "~")) else PurePosixPath(text)
 
     @cached_property
     def script(self) -> Script | None:
         """Its commands as a script, with the options that GitHub sets; None if it runs none, or another shell."""
         shell = self.node.get("shell").text or self.job.shell
-        if not self.run or (shell and not shell.split()[0].endswith("sh")) or shell in ("pwsh", "powershell"):
+        other = shell and (not shell.split()[0].endswith("sh") or shell.split()[0] == "pwsh")
+        if not self.run or other or (not shell and self.job.on_windows):
             return None
         run = self.node.get("run")
         block = "\n" in run.text
-        options = (
-            "errexit pipefail" if shell.startswith("bash") else "errexit"
-        )  # `bash -e {0}`; with `shell: bash` -o pipefail too
-        return Script(run.file, run.text, run.line + 1 if block else run.line, options)
+        options = _options(shell)
+        text = expressions.as_variables(self.filled(run.text))
+        given = {name: expressions.as_variables(self.filled(node.text)) for name, node in self.variables.items()}
+        return Script(run.file, text, run.line + 1 if block else run.line, options, given)
+
+
+def _options(shell: str) -> str:
+    """The options that GitHub sets: `bash -e {0}` without a word; with `shell: bash` -o pipefail too."""
+    words = shell.split()
+    if len(words) < 2:
+        return "errexit pipefail" if words == ["bash"] else "errexit"
+    flags = "".join(word[1:] for word in words[1:] if word.startswith("-") and not word.startswith("--"))
+    return " ".join(["errexit"] * ("e" in flags) + ["pipefail"] * ("pipefail" in words))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +119,44 @@ class Job:
     @property
     def condition(self) -> str:
         """Its `if`, without `${{ }}`."""
-        return self.node.get("if").text.strip().removeprefix("${{").removesuffix("}}").strip()
+        return expressions.condition(self.node.get("if").text)
+
+    @cached_property
+    def variables(self) -> dict[str, Node]:
+        """The variables of its environment, the workflow's too."""
+        return {**dict(self.workflow.node.get("env").items()), **dict(self.node.get("env").items())}
+
+    @property
+    def services(self) -> dict[str, Node]:
+        """Its service containers."""
+        return dict(self.node.get("services").items())
+
+    @property
+    def hosted(self) -> bool:
+        """Does it run on a machine of GitHub, as far as its label tells?"""
+        labels = self.node.get("runs-on").texts()
+        return bool(labels) and all(label.startswith(("ubuntu-", "windows-", "macos-")) for label in labels)
+
+    @property
+    def on_windows(self) -> bool:
+        """May it run on Windows, where the shell is another one?"""
+        labels = [*self.node.get("runs-on").walk(), *self.node.get("strategy", "matrix").walk()]
+        return any("windows" in node.text.lower() for node in labels)
+
+    @property
+    def rights(self) -> Node:
+        """The permissions that hold for it: its own, or the workflow's; missing where neither writes any."""
+        own = self.node.get("permissions")
+        return own if own.written else self.workflow.node.get("permissions")
+
+    def right(self, name: str) -> str:
+        """read, write or none; empty where no permissions are written."""
+        rights = self.rights
+        if not rights.written:
+            return ""
+        if rights.text:
+            return {"write-all": "write", "read-all": "read"}.get(rights.text, "none")
+        return rights.get(name).text or "none"
 
     @property
     def shell(self) -> str:
@@ -109,11 +186,30 @@ class Job:
         return found
 
 
+def fill(text: str, variables: dict[str, Node], depth: int = 0) -> str:
+    """A text with `${{ env.NAME }}` replaced where a variable is told."""
+
+    def look(expression: str) -> str | None:
+        name = expression.removeprefix("env.")
+        if name == expression or name not in variables:
+            return None
+        inside = variables[name].text
+        return fill(inside, variables, depth + 1) if depth < MOST_DEPTH else inside
+
+    return expressions.filled(text, look)
+
+
 @dataclass(eq=False)
 class Workflow:
     """A workflow file."""
 
     node: Node
+
+    @property
+    def root(self) -> PurePosixPath | None:
+        """The folder of its repository; None if it does not stand in `.github/workflows`."""
+        parts = self.node.file.parts
+        return PurePosixPath(*parts[: parts.index(".github")]) if ".github" in parts else None
 
     @property
     def label(self) -> str:

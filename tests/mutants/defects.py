@@ -26,6 +26,7 @@ INGRESS, BACKUP_JOB, CONFIG = "k8s/ingress.yaml", "k8s/backup.yaml", "k8s/config
 COMPOSE, LOGGING, PIPELINE = "docker-compose.yml", "logging/elasticsearch.yml", "logstash/pipeline/logstash.conf"
 PROMETHEUS, ALERTS, MANAGER = "monitoring/prometheus.yml", "monitoring/alert_rules.yml", "monitoring/alertmanager.yml"
 ROLLING, BACKUP, RESTORE = "deploy-rolling.sh", "simple-backup.sh", "restore-backup.sh"
+BLUE_GREEN, ACTIVATE = "deploy-blue-green.sh", "activate-dr.sh"
 WORKFLOW, RECOVERY, IMAGE = ".github/workflows/simple-deploy.yml", "disaster-recovery.md", "Dockerfile"
 HOST_ENV = """            - name: POSTGRES_HOST
               valueFrom: {configMapKeyRef: {name: insitechart-config, key: POSTGRES_HOST}}
@@ -442,7 +443,92 @@ METRICS = [
     ),
 ]
 
+CHECKED = '    kube exec "$pod" -- curl -fsS --max-time 5 http://localhost:8000/health > /dev/null || return 1'
+IF_DEVELOP = "if: github.ref == 'refs/heads/develop'"
+CHECKOUT = """      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+        with:
+          persist-credentials: false
+"""
+LOGIN = """      - uses: docker/login-action@184bdaa0721073962dff0199f1fb9940f07167d1 # v3.5.0
+        with:
+          registry: ghcr.io
+          username: ${{ github.actor }}
+          password: ${{ secrets.GITHUB_TOKEN }}
+"""
+CREDENTIALS = """      - name: Who may deploy
+        run: |
+          umask 077
+          mkdir -p "$HOME/.kube"
+          printf '%s' "$KUBECONFIG_CONTENT" > "$HOME/.kube/config"
+        env:
+          KUBECONFIG_CONTENT: ${{ secrets.STAGING_KUBECONFIG }}
+"""
+
 SCRIPTS = [
+    ("one healthy pod is enough", ROLLING, CHECKED, CHECKED.replace("|| return 1", "&& return 0"), ""),
+    ("a health check that any answer passes", ROLLING, "curl -fsS --max-time", "curl -sS --max-time", ""),
+    (
+        "no pod is ready, and that passes",
+        ROLLING,
+        '[ "${ready:-0}" = "$wanted" ] || roll_back "${ready:-0} of $wanted replicas are ready"',
+        'if [ "$ready" -ne "$wanted" ]; then\n  roll_back "$ready of $wanted replicas are ready"\nfi',
+        'if [ "$ready"',
+    ),
+    (
+        "a rollback that nobody waits for",
+        ROLLING,
+        '  kube rollout status "deployment/$DEPLOYMENT" --timeout=300s\n',
+        "",
+        "kube rollout undo",
+    ),
+    (
+        "a rollback that counts as success",
+        ROLLING,
+        "--timeout=300s\n  exit 1\n",
+        "--timeout=300s\n  exit 0\n",
+        "  exit 0\n}",
+    ),
+    ("a timeout without a unit", ROLLING, "--timeout=600s", "--timeout=600", ""),
+    (
+        "another rollout is watched",
+        ROLLING,
+        'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s',
+        "kube rollout status deployment/redis --timeout=600s",
+        "",
+    ),
+    ("all tries in one moment", ROLLING, "  sleep 10\n", "", "for attempt"),
+    ("a variable is misspelt", ROLLING, '= "$wanted" ]', '= "$wnated" ]', ""),
+    ("the script asks its own machine", ROLLING, 'kube exec "$pod" -- curl -fsS', "curl -fsS", ""),
+    ("the same image every time", ROLLING, "unified-service:$VERSION", "unified-service:latest", ""),
+    (
+        "nobody looks at the health",
+        ROLLING,
+        '    exit 0\n  fi\n  sleep 10\ndone\nroll_back "not all replicas were healthy within 5 minutes"\n',
+        '    break\n  fi\n  sleep 10\ndone\necho "deployed $IMAGE"\n',
+        "for attempt",
+    ),
+    (
+        "the rollback hangs on the health check alone",
+        ROLLING,
+        ' --timeout=600s || roll_back "the rollout did not complete"',
+        " --timeout=600s",
+        "--timeout=600s",
+    ),
+    (
+        "the service is switched to pods that are not there",
+        BLUE_GREEN,
+        '"selector": {"app": "unified-service-green"}',
+        '"selector": {"app": "unified-green"}',
+        "",
+    ),
+    ("the standby has another name", ACTIVATE, "statefulset/postgres-replica", "statefulset/postgres-standby", ""),
+    (
+        "the second site waits for another name",
+        ACTIVATE,
+        "rollout status deployment/unified-service",
+        "rollout status deployment/api",
+        "",
+    ),
     (
         "a rollback that is never reached",
         ROLLING,
@@ -461,7 +547,13 @@ SCRIPTS = [
         "",
     ),
     ("labels that no pod has", ROLLING, "-l app=unified-service", "-l app=api", ""),
-    ("a health check of another port", ROLLING, "http://localhost:8000/health >", "http://localhost:8080/health >", ""),
+    (
+        "a health check of another port in the pods",
+        ROLLING,
+        "http://localhost:8000/health >",
+        "http://localhost:8080/health >",
+        "",
+    ),
     (
         "a failed deployment that looks good",
         ROLLING,
@@ -512,6 +604,91 @@ SCRIPTS = [
 ]
 
 PIPELINES = [
+    ("another password than the service has", WORKFLOW, "postgres:only-for-this-job@", "postgres:postgres@", ""),
+    ("a name that only containers know", WORKFLOW, "@localhost:5432", "@postgres:5432", ""),
+    ("waits for a job that is not there", WORKFLOW, "needs: test\n", "needs: tests\n", ""),
+    (
+        "deploys a tag that nobody pushes",
+        WORKFLOW,
+        './deploy-rolling.sh staging "$GITHUB_SHA"',
+        './deploy-rolling.sh staging "$GITHUB_REF_NAME"',
+        "",
+    ),
+    (
+        "an environment that the script refuses",
+        WORKFLOW,
+        "./deploy-rolling.sh production",
+        "./deploy-rolling.sh prod",
+        "",
+    ),
+    (
+        "an argument is missing",
+        WORKFLOW,
+        './deploy-rolling.sh staging "$GITHUB_SHA"',
+        "./deploy-rolling.sh staging",
+        "",
+    ),
+    ("no cluster is told", WORKFLOW, CREDENTIALS, "", "./deploy-rolling.sh staging"),
+    ("nobody signs in at the registry", WORKFLOW, LOGIN, "", "tags: ${{ env.IMAGE }}"),
+    (
+        "signs in at another registry",
+        WORKFLOW,
+        "          registry: ghcr.io\n          username",
+        "          username",
+        "tags: ${{ env.IMAGE }}",
+    ),
+    (
+        "the repository is not there",
+        WORKFLOW,
+        f"    concurrency: deploy-staging\n    steps:\n{CHECKOUT}",
+        "    concurrency: deploy-staging\n    steps:\n",
+        "./deploy-rolling.sh staging",
+    ),
+    ("a condition that is always true", WORKFLOW, IF_DEVELOP, "if: ${{ github.ref }} == 'refs/heads/develop'", ""),
+    ("a secret in a condition", WORKFLOW, IF_DEVELOP, "if: secrets.STAGING_KUBECONFIG != ''", ""),
+    (
+        "deploys although the tests failed",
+        WORKFLOW,
+        IF_DEVELOP,
+        "if: always() && github.ref == 'refs/heads/develop'",
+        "",
+    ),
+    ("a version that is a number", WORKFLOW, 'python-version: "3.11"', "python-version: 3.10", ""),
+    (
+        "a variable made of another",
+        WORKFLOW,
+        "IMAGE: ghcr.io/insitechart/unified-service",
+        "REGISTRY: ghcr.io\n  IMAGE: ${{ env.REGISTRY }}/insitechart/unified-service",
+        "IMAGE: ${{",
+    ),
+    ("two deployments at once", WORKFLOW, "    concurrency: deploy-staging\n", "", "deploy-staging:"),
+    (
+        "a deployment that is broken off",
+        WORKFLOW,
+        "    concurrency: deploy-staging\n",
+        "    concurrency:\n      group: deploy-staging\n      cancel-in-progress: true\n",
+        "cancel-in-progress",
+    ),
+    (
+        "a secret under another name",
+        WORKFLOW,
+        "KUBECONFIG_CONTENT: ${{ secrets.STAGING",
+        "KUBECONFIG_TEXT: ${{ secrets.STAGING",
+        "printf '%s'",
+    ),
+    (
+        "a variable of another step",
+        WORKFLOW,
+        CREDENTIALS,
+        '      - run: |\n          echo "${{ secrets.STAGING_KUBECONFIG }}" > kubeconfig\n          export KUBECONFIG=kubeconfig\n',
+        "export KUBECONFIG",
+    ),
+    ("a machine that is gone", WORKFLOW, "runs-on: ubuntu-24.04", "runs-on: ubuntu-20.04", ""),
+    ("another database is tested", WORKFLOW, "image: postgres:14", "image: postgres:12", ""),
+    ("a password is missing", WORKFLOW, "          POSTGRES_PASSWORD: only-for-this-job\n", "", "image: postgres:14"),
+    ("a tag of a step that is not there", WORKFLOW, "${{ github.sha }}", "${{ steps.meta.outputs.version }}", ""),
+    ("requirements that are not there", WORKFLOW, "-r tests/requirements.txt", "-r requirements-dev.txt", ""),
+    ("the script takes its words in another order", WORKFLOW, 'staging "$GITHUB_SHA"', '"$GITHUB_SHA" staging', ""),
     (
         "a deployment that deploys nothing",
         WORKFLOW,
@@ -632,7 +809,8 @@ OPEN = {
     "rules that are not loaded",
     "a metric that nobody exports",
     "nobody scrapes the application",
-    *(row[0] for rows in (COMPOSE_FILES, IMAGES, SCRIPTS, PIPELINES, LOGS, DISASTERS) for row in rows),
+    *(row[0] for rows in (COMPOSE_FILES, IMAGES, LOGS, DISASTERS) for row in rows),
+    *(row[0] for row in SCRIPTS if row[1] in (BACKUP, RESTORE, BACKUP_JOB)),
 }
 GROUPS = (KUBERNETES, COMPOSE_FILES, IMAGES, METRICS, SCRIPTS, PIPELINES, LOGS, DISASTERS)
 DEFECTS = [Defect(*row) for rows in GROUPS for row in rows]

@@ -9,6 +9,7 @@ import re
 import yaml
 
 COMPOSE, LOGGING = "docker-compose.yml", "logging/elasticsearch.yml"
+WORKFLOW, ROLLING = ".github/workflows/simple-deploy.yml", "deploy-rolling.sh"
 
 
 def each(files, change, names):
@@ -269,10 +270,10 @@ REWORDINGS = {
     "the cache has another name": everywhere("redis-service", "cache-service"),
     "a key has another name": everywhere("POSTGRES_HOST", "DATABASE_HOST", r"^k8s/|^kustomization"),
     "the claim has another name": everywhere("redis-pvc", "cache-claim"),
-    "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/"),
+    "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/|^activate"),
     "the Secret has another name": everywhere("insitechart-secrets", "credentials", r"^k8s/|^kustomization"),
     "the namespace has another name": everywhere(
-        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/)"
+        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/|\.github/)"
     ),
     "a volume has another name": everywhere("postgres_data", "pg_data", COMPOSE),
     "a network has another name": everywhere("insitechart-network", "backend", COMPOSE),
@@ -332,5 +333,131 @@ REWORDINGS = {
     "hours in words": swap(("| 1 h | 15 min |", "| 60 minutes | 900 seconds |"), file="disaster-recovery.md"),
     "quotes in the pipeline": lambda files: each(
         files, lambda text: text.replace('"message"', "'message'"), r"logstash\.conf$"
+    ),
+    "a function in bash's own words": swap(("kube() {", "function kube {"), file=ROLLING),
+    "kubectl in a variable": swap(
+        (
+            'kube() { kubectl --context "insitechart-$ENVIRONMENT" --namespace "$NAMESPACE" "$@"; }',
+            'KUBE="kubectl --context insitechart-$ENVIRONMENT --namespace $NAMESPACE"',
+        ),
+        ("kube ", "$KUBE "),
+        file=ROLLING,
+    ),
+    "kubectl itself": swap(
+        ("kube() {", "helper() {"),
+        ("kube ", 'kubectl --context "insitechart-$ENVIRONMENT" -n insitechart '),
+        file=ROLLING,
+    ),
+    "a test instead of an or": swap(
+        (
+            ' --timeout=600s || roll_back "the rollout did not complete"',
+            ' --timeout=600s && ok=yes || ok=no\nif [ "$ok" = no ]; then roll_back "the rollout did not complete"; fi',
+        ),
+        file=ROLLING,
+    ),
+    "a negated test": swap(
+        (
+            'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s || roll_back "the rollout did not complete"',
+            'if ! kube rollout status "deployment/$DEPLOYMENT" --timeout=10m; then\n  roll_back "it did not complete"\nfi',
+        ),
+        file=ROLLING,
+    ),
+    "a trap": swap(
+        (
+            ' --timeout=600s || roll_back "the rollout did not complete"\n',
+            " --timeout=600s\ntrap - ERR\n",
+        ),
+        ('kube set image "', 'trap "roll_back failed" ERR\nkube set image "'),
+        file=ROLLING,
+    ),
+    "two words for a deployment": swap(('"deployment/$DEPLOYMENT"', 'deployment "$DEPLOYMENT"'), file=ROLLING),
+    "tests in bash's own words": swap(
+        ('[ "${ready:-0}" = "$wanted" ]', '[[ "${ready:-0}" == "$wanted" ]]'),
+        ('[ -n "$pods" ]', "[[ -n $pods ]]"),
+        file=ROLLING,
+    ),
+    "numbers compared as numbers": swap(('"${ready:-0}" = "$wanted"', '"${ready:-0}" -eq "$wanted"'), file=ROLLING),
+    "a range in braces": swap(("$(seq 1 30)", "{1..30}"), file=ROLLING),
+    "a loop that counts": swap(
+        ("for attempt in $(seq 1 30); do", "attempt=0\nwhile [ $attempt -lt 30 ]; do\n  attempt=$((attempt + 1))"),
+        file=ROLLING,
+    ),
+    "the loop's end is remembered": swap(
+        ("for attempt in", "healthy=no\nfor attempt in"),
+        ("    exit 0\n", "    healthy=yes\n    break\n"),
+        (
+            '\nroll_back "not all replicas were healthy within 5 minutes"',
+            '\nif [ "$healthy" = no ]; then\n  roll_back "not all replicas were healthy within 5 minutes"\nfi',
+        ),
+        file=ROLLING,
+    ),
+    "long options of the health check": swap(("curl -fsS --max-time 5", "curl --fail --silent -m 5"), file=ROLLING),
+    "wget instead of curl": swap(("curl -fsS --max-time 5", "wget -q -T 5 -O-"), file=ROLLING),
+    "backticks": swap(
+        (
+            "$(kube get deployment \"$DEPLOYMENT\" -o jsonpath='{.spec.replicas}')",
+            "`kube get deployment \"$DEPLOYMENT\" -o jsonpath='{.spec.replicas}'`",
+        ),
+        file=ROLLING,
+    ),
+    "options of the shell one by one": swap(
+        ("set -euo pipefail", "set -o errexit\nset -o nounset\nset -o pipefail"), file=ROLLING
+    ),
+    "the image in the call": swap(
+        ('"unified-service=$IMAGE"', "unified-service=ghcr.io/insitechart/$DEPLOYMENT:$VERSION"), file=ROLLING
+    ),
+    "a rollout in a function": swap(
+        ("kube set image", "deploy() {\n  kube set image"),
+        ('the rollout did not complete"\n', 'the rollout did not complete"\n}\ndeploy\n'),
+        file=ROLLING,
+    ),
+    "a list of one job": swap(
+        ("needs: test\n", "needs: [test]\n"), ("needs: build\n", "needs:\n      - build\n"), file=WORKFLOW
+    ),
+    "conditions in braces": swap(
+        ("if: github.event_name == 'push'", "if: ${{ github.event_name != 'pull_request' }}"),
+        ("github.ref == 'refs/heads/develop'", "github.ref_name == 'develop' && success()"),
+        file=WORKFLOW,
+    ),
+    "ports of the service in lines": swap(('ports: ["5432:5432"]', "ports:\n          - 5432:5432/tcp"), file=WORKFLOW),
+    "events as quoted keys": swap(("on:\n  push", "'on':\n  'push'"), file=WORKFLOW),
+    "tags on lines": swap(
+        ("tags: ${{ env.IMAGE }}:${{ github.sha }}", "tags: |\n            ${{ env.IMAGE }}:${{ github.sha }}"),
+        file=WORKFLOW,
+    ),
+    "the image without a variable": swap(
+        ("${{ env.IMAGE }}:${{ github.sha }}", "ghcr.io/insitechart/unified-service:${{github.sha}}"), file=WORKFLOW
+    ),
+    "the commit in braces": swap(('staging "$GITHUB_SHA"', "staging ${{ github.sha }}"), file=WORKFLOW),
+    "the script by bash": swap(("./deploy-rolling.sh", "bash deploy-rolling.sh"), file=WORKFLOW),
+    "pytest as a module": swap(("pytest tests\n", "python -m pytest -q tests/\n"), file=WORKFLOW),
+    "variables of the job": swap(
+        (
+            "        env:\n          DATABASE_URL: postgresql://postgres:only-for-this-job@localhost:5432/insitechart\n"
+            "          REDIS_URL: redis://localhost:6379/0\n",
+            "",
+        ),
+        (
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    env:\n"
+            "      DATABASE_URL: postgresql://postgres:only-for-this-job@127.0.0.1/insitechart\n"
+            "      REDIS_URL: redis://localhost\n",
+        ),
+        file=WORKFLOW,
+    ),
+    "built and pushed by hand": swap(
+        (
+            """      - uses: docker/build-push-action@263435318d21b8e681c14492fe198d362a7d2c83 # v6.18.0
+        with:
+          context: .
+          push: true
+          tags: ${{ env.IMAGE }}:${{ github.sha }}
+""",
+            """      - run: |
+          docker build --tag "$IMAGE:$GITHUB_SHA" .
+          docker push "$IMAGE:$GITHUB_SHA"
+""",
+        ),
+        file=WORKFLOW,
     ),
 }

@@ -1,0 +1,145 @@
+"""Rules about what a deployment script does when a version fails: it takes it back, waits, and says that it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
+from seatrial.plan.rollouts import WATCHES, by_hand, deploys, on_failure, traps, undoes, verb
+from seatrial.plan.shell_flow import (
+    afterwards,
+    callers,
+    commands_in,
+    conditions,
+    fails,
+    later,
+    loop_body,
+    loops,
+    quiet,
+    reached,
+    scope,
+)
+from seatrial.plan.shell_words import text_of
+from seatrial.rules.script_flow import scripts, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seatrial.plan import Plan
+    from seatrial.plan.shell import Command, Script
+    from seatrial.plan.shell_words import Tree
+
+_ENDLESS = ("true", ":", "[ 1 ]", "[[ 1 ]]", "((1))", "1")
+
+
+def _rollbacks(script: Script) -> Iterator[Command]:
+    """The commands that take a version back after a failure, in a script that deploys."""
+    if not deploys(script):
+        return
+    for command in script.commands:
+        if undoes(command) and not by_hand(command) and not any(by_hand(call) for call in _calls(command)):
+            yield command
+
+
+def _calls(command: Command) -> list[Command]:
+    function = scope(command.node)
+    return callers(command.script, function) if function.type == "function_definition" else []
+
+
+@rule("script-rollback-succeeds", CRITICAL, over=scripts)
+def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
+    """A script that rolls back and then ends with status 0."""
+    trapped = {each.node.start_byte for signal in ("ERR", "EXIT") for each in traps(script, signal)}
+    for command in _rollbacks(script):
+        after = reached(script, later(command))
+        if command.node.start_byte in trapped or not on_failure(command):
+            continue
+        if not any(fails(each) or each.words in (["exit"], ["return"]) for each in after):
+            good = next((each for each in after if each.words in (["exit", "0"], ["return", "0"])), None)
+            call = good or next(iter(_calls(command)), command)
+            said = f"after {short(command)} nothing ends with a failure: a version that was taken back looks deployed"
+            yield call.place, said
+
+
+@rule("script-rollback-unwaited", MAJOR, over=scripts)
+def rollback_unwaited(script: Script, _plan: Plan) -> Iterator[Found]:
+    """A rollback that nobody waits for."""
+    for command in _rollbacks(script):
+        after = reached(script, later(command))
+        waits = command.program[0] == "helm" and "--wait" in command.words
+        if not waits and not any(verb(each) in (*WATCHES, "get") or "health" in each.name for each in after):
+            yield (
+                command.place,
+                f"{short(command)} only starts the rollback: nothing waits until it is done or says that it failed",
+            )
+
+
+def retries(script: Script) -> Iterator[Tree]:
+    """The loops that try something again and again, with a wait between."""
+    for loop in loops(script):
+        tested = " ".join(text_of(each) for each in conditions(loop))
+        inside = commands_in(script, [loop_body(loop)])
+        if any(each.name == "sleep" for each in inside) and tested not in _ENDLESS:
+            yield loop
+
+
+def _leaves(script: Script, loop: Tree) -> list[Command]:
+    """What ends a loop when the try has worked."""
+    inside = commands_in(script, [loop_body(loop)])
+    good = [each for each in inside if each.words in (["exit", "0"], ["exit"], ["return", "0"], ["return"])]
+    return [each for each in good if each.inside("if_statement", "list")]
+
+
+@rule("script-gives-up-silently", CRITICAL, over=scripts)
+def gives_up_silently(script: Script, plan: Plan) -> Iterator[Found]:
+    """Retries that end well on success, and end well too when all of them failed."""
+    if not (deploys(script) or _called_by_deployment(script, plan)):
+        return
+    for loop in retries(script):
+        inside = commands_in(script, [loop_body(loop)])
+        after = afterwards(loop)
+        following = reached(script, after)
+        if not _leaves(script, loop) or any(fails(each) for each in inside):
+            continue
+        if all(quiet(each) or each.words in (["exit", "0"], ["return", "0"]) for each in following):
+            where = script.place(after[0] if after else loop)
+            what = "returns" if scope(loop).type == "function_definition" else "ends"
+            yield (
+                where,
+                f"when every try has failed, the script gets here and {what} with status 0, as if it had worked",
+            )
+
+
+def _called_by_deployment(script: Script, plan: Plan) -> bool:
+    """Is it run by a script that deploys?"""
+    name = script.file.name
+    return script.first_line == 1 and any(
+        name in each.text and deploys(each) for each in plan.all_scripts if each is not script
+    )
+
+
+@rule("script-result-unused", CRITICAL, over=scripts)
+def result_unused(script: Script, _plan: Plan) -> Iterator[Found]:
+    """Retries that stop at the first success, and whose end nobody looks at."""
+    for loop in retries(script) if deploys(script) else ():
+        body = loop_body(loop)
+        inside = commands_in(script, [body])
+        breaks = [each for each in inside if each.words == ["break"] and each.inside("if_statement", "list")]
+        if not breaks or any(fails(each) for each in inside) or _asks_a_person(inside):
+            continue
+        after = afterwards(loop)
+        names = {name for name, _, node in script.assignments if loop.start_byte <= node.start_byte < loop.end_byte}
+        variable = loop.child_by_field_name("variable")
+        names |= {text_of(variable)} if variable is not None else set()
+        used = " ".join(text_of(each) for each in after)
+        checks = {each.name for each in inside if not quiet(each)} - {"break", "sleep", "[", "test"}
+        again = any(each.name in checks for each in reached(script, after))
+        if not again and not any(f"${name}" in used or f"${{{name}" in used or f"(({name}" in used for name in names):
+            yield (
+                script.place(loop),
+                "when every try has failed, the script goes on as if one had worked: nothing looks at the result",
+            )
+
+
+def _asks_a_person(commands: list[Command]) -> bool:
+    return any(each.name in ("read", "select") for each in commands)
