@@ -208,6 +208,19 @@ def included(files):
     }
 
 
+def pipeline_in_parts(files):
+    """A pipeline in three files, as Logstash reads them one after the other."""
+    text = files["logstash/pipeline/logstash.conf"]
+    middle, last = text.index("filter {"), text.index("output {")
+    found = {name: other for name, other in files.items() if name != "logstash/pipeline/logstash.conf"}
+    return {
+        **found,
+        "logstash/pipeline/10-input.conf": text[:middle],
+        "logstash/pipeline/20-filter.conf": text[middle:last],
+        "logstash/pipeline/30-output.conf": text[last:],
+    }
+
+
 REWORDINGS = {
     "line ends of Windows": lambda files: each(files, lambda text: text.replace("\n", "\r\n"), r"."),
     "a byte order mark": lambda files: each(files, lambda text: "\N{BYTE ORDER MARK}" + text, r"\.ya?ml$"),
@@ -333,4 +346,39 @@ REWORDINGS = {
     "quotes in the pipeline": lambda files: each(
         files, lambda text: text.replace('"message"', "'message'"), r"logstash\.conf$"
     ),
+    "a pipeline in parts": pipeline_in_parts,
+    "a pattern in a list": swap(
+        (
+            'match => { "message" => "client=%{IP:client_ip}" }',
+            'match => [ "message", "client=%{IP:client_ip}" ]',
+        ),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "a condition in other words": swap(
+        ('if [level] in ["ERROR", "CRITICAL"] {', "if [level] == 'ERROR' or [level] == 'CRITICAL' {"),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "a host as a text": swap(
+        ('hosts => ["http://elasticsearch:9200"]', 'hosts => "http://elasticsearch:9200/"'),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "an index by other letters": swap(("%{+YYYY.MM.dd}", "%{+yyyy.MM.dd}"), file="logstash/pipeline/logstash.conf"),
+    "the time's target is written": swap(
+        ('match => ["timestamp", "ISO8601"]', 'target => "@timestamp"\n      match => ["timestamp", "ISO8601"]'),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "Filebeat's settings as levels": lambda files: {
+        **files,
+        "logging/filebeat.yml": "filebeat:\n  inputs:\n    - type: container\n      paths:\n"
+        "        - /var/lib/docker/containers/*/*.log\noutput:\n  logstash:\n    hosts: logstash:5044\n",
+    },
+    "logging's variables as the image wants them": swap(
+        ("discovery.type: single-node", "DISCOVERY_TYPE: single-node"), file="logging/elasticsearch.yml"
+    ),
+    "another name of Filebeat's configuration": moved(
+        "logging/filebeat.yml",
+        "logging/beat/shipper.yml",
+        ("logging/elasticsearch.yml", "./filebeat.yml:/usr", "./beat/shipper.yml:/usr"),
+    ),
+    "another name of Logstash": everywhere("logstash:", "collector:", r"^logging/(elasticsearch|filebeat)\.yml$"),
 }
