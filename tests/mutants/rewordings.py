@@ -381,4 +381,47 @@ REWORDINGS = {
         ("logging/elasticsearch.yml", "./filebeat.yml:/usr", "./beat/shipper.yml:/usr"),
     ),
     "another name of Logstash": everywhere("logstash:", "collector:", r"^logging/(elasticsearch|filebeat)\.yml$"),
+    "a dump with its options in one": swap(
+        (
+            '-h "$DB_HOST" -p "$DB_PORT" -U "$DB_USER" -d "$DB_NAME" -F c -Z 6 -f "$file.part"',
+            '--host="$DB_HOST" -p"$DB_PORT" --username "$DB_USER" -Fc -Z6 --file="$file.part" "$DB_NAME"',
+        ),
+        file="simple-backup.sh",
+    ),
+    "a dump whose status is asked": swap(
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part" || {\n  echo "no dump" >&2\n  exit 1\n}\n'),
+        file="simple-backup.sh",
+    ),
+    "a dump in an if": swap(
+        ("pg_dump -h", "if ! pg_dump -h"),
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part"; then\n  exit 1\nfi\n'),
+        file="simple-backup.sh",
+    ),
+    "a backup in functions": swap(
+        ("pg_dump -h", "dump() {\n  pg_dump -h"),
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part"\n}\ndump\n'),
+        file="simple-backup.sh",
+    ),
+    "old backups go by another program": swap(
+        ('-mtime "+$RETENTION_DAYS" -delete', '-mtime "+$RETENTION_DAYS" -print0 | xargs -0 -r rm -f --'),
+        file="simple-backup.sh",
+    ),
+    "a copy by another program": swap(
+        ('rclone copy "$file" "$BACKUP_REMOTE"', 'aws s3 cp "$file" "$BACKUP_REMOTE/"'),
+        ('rclone copy "$file.sha256" "$BACKUP_REMOTE"', 'aws s3 cp "$file.sha256" "$BACKUP_REMOTE/"'),
+        file="simple-backup.sh",
+    ),
+    "minutes in a list": swap(("*/10 * * * *", "0,10,20,30,40,50 * * * *"), file="backup.crontab"),
+    "a timer instead of the crontab": lambda files: {
+        **{name: text for name, text in files.items() if name != "backup.crontab"},
+        "backup.timer": "[Timer]\nOnCalendar=*:0/10\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+        "backup.service": "[Service]\nType=oneshot\nEnvironmentFile=/etc/insitechart/backup.env\n"
+        "ExecStart=/opt/insitechart/simple-backup.sh\n",
+    },
+    "the backup's script is in its ConfigMap": lambda files: {
+        **files,
+        "k8s/backup.yaml": files["k8s/backup.yaml"].replace("name: backup-scripts", "name: backup-script")
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backup-script, namespace: insitechart}\ndata:\n"
+        "  simple-backup.sh: |\n" + "".join(f"    {line}\n" for line in files["simple-backup.sh"].split("\n")),
+    },
 }
