@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 _PROVES = re.compile(
     r"pg_restore|pg_verifybackup|(?:gzip|gunzip|zstd|xz)\s+(?:-\w*t|--test)|zcat|psql\b.*<|amcheck|pg_amcheck"
 )
+_TRIES = re.compile(r"restore|verify[-_]?(?:backup|dump)|(?:backup|dump)[-_]?(?:verify|check|test)", re.IGNORECASE)
 _LOCKS = re.compile(r"flock|lockfile|\.lock\b|pidfile|\.pid\b|set\s+-\w*C|noclobber|mkdir\s+[^-].*lock|pgrep|pidof")
 
 
 @rule("backup-not-proven", MAJOR, over=backups_of)
 def not_proven(dump: Dump, plan: Plan) -> Iterator[Found]:
     """Nobody looks whether what was written can be read."""
-    scheduled = [each for each in plan.schedules if re.search(r"restore|verify", each.command, re.IGNORECASE)]
+    scheduled = [each for each in plan.schedules if _TRIES.search(each.command)]
     if not any(_PROVES.search(script.text) for script in _near_scripts(dump, plan)) and not scheduled:
         said = "is never read again (pg_restore --list, a test restore)"
         yield dump.command.place, f"{said}: whether it is a backup shows when it is needed"

@@ -221,6 +221,55 @@ def pipeline_in_parts(files):
     }
 
 
+KOREAN = """# 재해 복구 계획
+
+## 목표
+
+| 재해 유형 | 증상 | 영향 | RTO | RPO |
+|---|---|---|---|---|
+| 데이터베이스 장애 | 연결 실패 | 높음 | 1시간 | 15분 |
+| 애플리케이션 장애 | 5xx 증가 | 중간 | 30분 | 5분 |
+| 인프라 장애 | 서버 다운 | 높음 | 2시간 | 1시간 |
+
+## 복구 절차
+
+### 데이터베이스 장애 복구
+
+1. **장애 확인** (5분)
+2. **원인 분석** (15분)
+3. **전략 결정** (5분): 최신 백업 복원(`restore-backup.sh`), 스트리밍 복제본으로 전환, 페일오버
+4. **복구 실행** (30분)
+   - 백업 가져오기 (10분)
+   - 복원 및 정합성 확인 (20분)
+5. **서비스 재시작** (5분)
+
+### 애플리케이션 장애 복구
+
+1. 장애 확인: 5분
+2. 롤링 재시작: 10분
+3. 롤백 검토: 10분
+4. 원인 수정: 5분
+
+### 인프라 장애 복구
+
+1. 장애 확인 및 팀 소집 (15분)
+2. DR 사이트 활성화 (45분): `activate-dr.sh`
+3. 전환 (30분)
+4. 안정화 확인 (30분)
+
+## 백업하지 않는 것
+
+Redis는 캐시이므로 다시 채워진다. RabbitMQ의 메시지는 다시 수집한다.
+
+## 훈련
+
+분기별 1회 (`drills.crontab`).
+
+1. 데이터베이스: 프라이머리 중지, 복제본 전환, 백업 복원
+2. 애플리케이션: 블루-그린 전환, 롤백
+3. 인프라: 데이터센터 손실, DR 사이트 전환
+"""
+
 REWORDINGS = {
     "line ends of Windows": lambda files: each(files, lambda text: text.replace("\n", "\r\n"), r"."),
     "a byte order mark": lambda files: each(files, lambda text: "\N{BYTE ORDER MARK}" + text, r"\.ya?ml$"),
@@ -284,8 +333,10 @@ REWORDINGS = {
     "the claim has another name": everywhere("redis-pvc", "cache-claim"),
     "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/"),
     "the Secret has another name": everywhere("insitechart-secrets", "credentials", r"^k8s/|^kustomization"),
-    "the namespace has another name": everywhere(
-        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/)"
+    "the namespace has another name": lambda files: each(
+        files,
+        lambda text: re.sub(r"(?<!POSTGRES_DB: )insitechart", "charts", text),
+        r"^(k8s/|kustomization|deploy|activate|monitoring/)",
     ),
     "a volume has another name": everywhere("postgres_data", "pg_data", COMPOSE),
     "a network has another name": everywhere("insitechart-network", "backend", COMPOSE),
@@ -424,4 +475,67 @@ REWORDINGS = {
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backup-script, namespace: insitechart}\ndata:\n"
         "  simple-backup.sh: |\n" + "".join(f"    {line}\n" for line in files["simple-backup.sh"].split("\n")),
     },
+    "the recovery plan in Korean": lambda files: {**files, "disaster-recovery.md": KOREAN},
+    "objectives in another order of columns": swap(
+        ("| Disaster | Symptoms | Impact | RTO | RPO |", "| Disaster | RPO | RTO | Symptoms | Impact |"),
+        ("connections fail, responses slow | high: whole service | 1 h | 15 min |", "15 min | 1 h | slow | high |"),
+        (
+            "API fails, 5xx rise | medium: part of the service | 30 min | 5 min |",
+            "5 min | 30 min | 5xx rise | medium |",
+        ),
+        ("servers down, network cut | high: whole service | 2 h | 1 h |", "1 h | 2 h | servers down | high |"),
+        file="disaster-recovery.md",
+    ),
+    "objectives told again": swap(
+        ("### Database failure\n", "### Database failure\n\n**RTO**: 60 minutes, **RPO**: 900 seconds\n"),
+        file="disaster-recovery.md",
+    ),
+    "steps as headings": swap(
+        ("1. Confirm (5 min): the alerts `Database", "#### 1. Confirm (5 min)\n\nThe alerts `Database"),
+        ("2. Root cause (15 min).", "#### 2. Root cause (15 min)\n"),
+        ("3. Choose the strategy (5 min): restore", "#### 3. Choose the strategy (5 min)\n\nRestore"),
+        ("4. Recover (30 min): fetch", "#### 4. Recover (30 min)\n\nFetch"),
+        ("5. Restart services, test connections and functions (5 min).", "#### 5. Restart services (5 min)\n"),
+        file="disaster-recovery.md",
+    ),
+    "a clock instead of minutes": swap(
+        ("Confirm, call the team (15 min)", "Confirm, call the team (0-15 min)"),
+        ("Prepare the replacement (45 min)", "Prepare the replacement (15-60 min)"),
+        ("Switch over (30 min)", "Switch over (60-90 min)"),
+        ("Confirm stability (30 min)", "Confirm stability (90-120 min)"),
+        file="disaster-recovery.md",
+    ),
+    "drills by a workflow": lambda files: {
+        **{name: text for name, text in files.items() if name != "drills.crontab"},
+        "disaster-recovery.md": files["disaster-recovery.md"].replace("`drills.crontab`", "A workflow"),
+        ".github/workflows/simple-deploy.yml": files[".github/workflows/simple-deploy.yml"],
+        "drill.timer": "[Timer]\nOnCalendar=quarterly\nUnit=drill.service\n",
+        "drill.service": "[Service]\nWorkingDirectory=/opt/insitechart\nExecStart=/usr/local/bin/seatrial verify\n",
+    },
+    "the standby is told by hand": swap(
+        (
+            "-X stream -R\n",
+            '-X stream\n  touch "$PGDATA/standby.signal"\n  echo "primary_conninfo = \'host=$PRIMARY_HOST\'" >> "$PGDATA/postgresql.auto.conf"\n',
+        ),
+        file="postgres/replica.sh",
+    ),
+    "the database is called otherwise": lambda files: each(
+        files,
+        lambda text: (
+            text.replace("insitechart}", "charts}")
+            .replace(":5432/insitechart", ":5432/charts")
+            .replace("POSTGRES_DB: insitechart", "POSTGRES_DB: charts")
+        ),
+        r".",
+    ),
+    "the tests' database with a minor version": swap(
+        ("image: postgres:14", "image: postgres:14.13-alpine"), file=".github/workflows/simple-deploy.yml"
+    ),
+    "the cache's command as a text": swap(
+        (
+            'command: ["redis-server", "--appendonly", "yes", "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
+            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --appendonly yes",
+        ),
+        file=COMPOSE,
+    ),
 }
