@@ -8,6 +8,7 @@ Reading never fails: a file that cannot be read as what it seems to be is one of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -135,7 +136,7 @@ class Plan:
 
     @cached_property
     def all_scripts(self) -> list[Script]:
-        """Scripts in files, in workflows, and in the `sh -c` of containers."""
+        """Scripts in files, in workflows, in the `sh -c` of containers, and in ConfigMaps."""
         inside = [script for workflow in self.workflows for job in workflow.jobs.values() for script in job.scripts]
         return [*self.scripts, *inside, *self._inline_scripts()]
 
@@ -148,6 +149,10 @@ class Plan:
                     if flag.text in ("-c", "-ec", "-lc", "-euc", "-exc") and node.text:
                         first = node.line + (1 if "\n" in node.text else 0)
                         found.append(Script(node.file, node.text, first, "errexit" if "e" in flag.text else ""))
+        for each in self.of_kind("ConfigMap"):
+            for _, node in each.get("data").items():
+                if re.match(r"#!\s*/\S*(?:/env\s+)?(?:ba|da)?sh\b", node.text):
+                    found.append(Script(node.file, node.text, node.line + 1))
         return found
 
     def read(self, path: PurePosixPath) -> Source | None:

@@ -48,9 +48,11 @@ class _Reader:
         while self._peek():
             name = self._take("word").text
             self._take("mark", "{")
-            yield from self._branch(name, (), 0)
+            yield from self._branch(name, (), (), 0)
 
-    def _branch(self, section: str, conditions: tuple[str, ...], depth: int) -> Iterator[Plugin]:
+    def _branch(
+        self, section: str, conditions: tuple[str, ...], lines: tuple[int, ...], depth: int
+    ) -> Iterator[Plugin]:
         """Plugins and ifs up to the closing brace."""
         if depth > DEEPEST:
             raise Unreadable(self._line(), f"more than {DEEPEST} levels")
@@ -61,9 +63,9 @@ class _Reader:
                 condition = self._condition(token)
                 shown = condition or f"not ({' or '.join(before)})"
                 before = [condition] if token.text == "if" else [*before, condition]
-                yield from self._branch(section, (*conditions, shown), depth + 1)
+                yield from self._branch(section, (*conditions, shown), (*lines, token.line), depth + 1)
             else:
-                yield self._plugin(section, token, conditions)
+                yield self._plugin(section, token, conditions, lines)
         self._take("mark", "}")
 
     def _condition(self, token: _Token) -> str:
@@ -75,7 +77,7 @@ class _Reader:
         self._take("mark", "{")
         return " ".join(words)
 
-    def _plugin(self, section: str, name: _Token, conditions: tuple[str, ...]) -> Plugin:
+    def _plugin(self, section: str, name: _Token, conditions: tuple[str, ...], if_lines: tuple[int, ...]) -> Plugin:
         settings: dict[str, object] = {}
         lines: dict[str, int] = {}
         self._take("mark", "{")
@@ -84,7 +86,7 @@ class _Reader:
             self._take("arrow")
             settings[_bare(key.text)], lines[_bare(key.text)] = self._value(0), key.line
         self._take("mark", "}")
-        return Plugin(section, name.text, settings, lines, Place(self._file, name.line), conditions)
+        return Plugin(section, name.text, settings, lines, Place(self._file, name.line), conditions, if_lines)
 
     def _value(self, depth: int) -> object:
         token = self._any()

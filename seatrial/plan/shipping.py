@@ -24,6 +24,7 @@ class Plugin:
     lines: dict[str, int]  # of each setting
     place: Place
     conditions: tuple[str, ...] = ()  # of the branches that it stands in, the outermost first
+    condition_lines: tuple[int, ...] = ()  # where they are written
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan import promql
-from seatrial.plan.exporters import BY_PROMETHEUS, GONE, OF_CLIENTS, owner
+from seatrial.plan.exporters import BY_PROMETHEUS, GONE, OF_CLIENTS, known, owner
 from seatrial.plan.reach import reach_of
 from seatrial.plan.scraped import scraped_of
 from seatrial.plan.series import of_selector
@@ -109,13 +109,24 @@ def metric_not_exported(rule: PromRule, plan: Plan) -> Iterator[Found]:
             yield rule.place, f"reads {selector.name}, {why}: {_whole(rule, absent)}"
 
 
+def _misnamed(name: str) -> str:
+    """An old name, or one that is only the beginning of an exporter's metric."""
+    if name in GONE:
+        return f"which node_exporter does not export (it is {GONE[name]})"
+    if "_" not in name or name in known() or owner(name):
+        return ""
+    longer = [each for each in known() if each.startswith(f"{name}_") and owner(each)]
+    whole = min(longer, key=lambda each: (len(each), each), default="")
+    return f"which {owner(whole)[0].name} does not export (it has {whole})" if whole else ""
+
+
 def _why_not(name: str, plan: Plan) -> str:
     scraped = scraped_of(plan)
     application = {series for metric in plan.application.metrics for series in metric.series}
     if ":" in name or name in BY_PROMETHEUS or name in scraped.recorded or name in application or scraped.written(name):
         return ""
-    if name in GONE:
-        return f"which node_exporter does not export (it is {GONE[name]})"
+    if said := _misnamed(name):
+        return said
     owners = owner(name)
     if scraped.opaque or any(each.name in scraped.exporters for each in owners):
         return ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from seatrial.plan import Plan
     from seatrial.plan.compose import Service
+    from seatrial.plan.containers import Container
     from seatrial.plan.nodes import Node
     from seatrial.plan.prometheus import PrometheusConfig
 
@@ -43,7 +44,40 @@ def _inside(config: PrometheusConfig, plan: Plan) -> tuple[PurePosixPath, frozen
         if mine and image_name(service.image) == "prometheus":
             named_volumes = [mount for mount in service.mounts if mount.kind == "volume"]
             return mine[0].parent, frozenset(files), any(_HOME.is_relative_to(each.target) for each in named_volumes)
+    return _inside_pod(config, plan)
+
+
+def _inside_pod(config: PrometheusConfig, plan: Plan) -> tuple[PurePosixPath, frozenset[PurePosixPath], bool] | None:
+    """The same in a pod, whose files are the keys of ConfigMaps; a folder of a ConfigMap has no folders in it."""
+    for container in plan.containers:
+        if image_name(container.image) != "prometheus":
+            continue
+        files, more = _given_to(container, plan)
+        mine = [path for path in files if path.name == config.node.file.name]
+        if mine:
+            return mine[0].parent, frozenset(files), more
     return None
+
+
+def _given_to(container: Container, plan: Plan) -> tuple[set[PurePosixPath], bool]:
+    """The files that ConfigMaps give to a container, and whether other volumes may give more."""
+    files: set[PurePosixPath] = set()
+    more = False
+    for mount in container.node.get("volumeMounts"):
+        volume = container.workload.volume(mount.get("name").text)
+        path = PurePosixPath(mount.get("mountPath").text)
+        name = volume.get("configMap", "name").text
+        keys = [
+            key
+            for (kind, _, other), data in plan.configs.items()
+            if (kind, other) == ("ConfigMap", name)
+            for key in data
+        ]
+        if not name or volume.get("configMap", "items").written or mount.get("subPath").text or "*" in keys or not keys:
+            more = more or path.is_relative_to(_HOME)
+            continue
+        files |= {path / key for key in keys}
+    return files, more
 
 
 def _mounted(service: Service, plan: Plan) -> dict[PurePosixPath, PurePosixPath]:
@@ -91,10 +125,10 @@ def _dangling(config: PrometheusConfig, plan: Plan) -> list[Node]:
 def _found(config: PrometheusConfig, pattern: str, plan: Plan) -> bool:
     name = PurePosixPath(pattern).name
     inside = _inside(config, plan)
-    if "$" in pattern or any(fnmatchcase(key, name) for key in _given_by_name(plan)):
+    if "$" in pattern:
         return True
     if inside is None:
-        return bool(_loads(config, pattern, plan))
+        return any(fnmatchcase(key, name) for key in _given_by_name(plan)) or bool(_loads(config, pattern, plan))
     folder, files, more = inside
     wanted = normal(folder / pattern)
     return more or any(_matches(path, wanted) for path in files)

@@ -82,6 +82,17 @@ def unused_target_not_deployed(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
         yield missing[0].node, f"asks {_told(missing)}, which no file deploys: the job is down for ever"
 
 
+@rule("prom-job-empty", CRITICAL, over=scrape_jobs)
+def job_empty(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
+    """A job with a list of targets that is empty."""
+    groups = list(job.node.get("static_configs"))
+    written = [group for group in groups if group.get("targets").written]
+    if written and not any(group.get("targets").texts() for group in groups) and not job.discovers:
+        alerts = _lone(job, plan)
+        tail = f": no data for {named(alerts)}" if alerts else ""
+        yield job.place, f"has no targets{tail}"
+
+
 @rule("prom-target-port", CRITICAL, over=scrape_jobs)
 def target_port(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
     """A target whose port nobody answers on, or serves no metrics on."""

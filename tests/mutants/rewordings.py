@@ -209,6 +209,68 @@ def included(files):
     }
 
 
+def pipeline_in_parts(files):
+    """A pipeline in three files, as Logstash reads them one after the other."""
+    text = files["logstash/pipeline/logstash.conf"]
+    middle, last = text.index("filter {"), text.index("output {")
+    found = {name: other for name, other in files.items() if name != "logstash/pipeline/logstash.conf"}
+    return {
+        **found,
+        "logstash/pipeline/10-input.conf": text[:middle],
+        "logstash/pipeline/20-filter.conf": text[middle:last],
+        "logstash/pipeline/30-output.conf": text[last:],
+    }
+
+
+KOREAN = """# 재해 복구 계획
+
+## 목표
+
+| 재해 유형 | 증상 | 영향 | RTO | RPO |
+|---|---|---|---|---|
+| 데이터베이스 장애 | 연결 실패 | 높음 | 1시간 | 15분 |
+| 애플리케이션 장애 | 5xx 증가 | 중간 | 30분 | 5분 |
+| 인프라 장애 | 서버 다운 | 높음 | 2시간 | 1시간 |
+
+## 복구 절차
+
+### 데이터베이스 장애 복구
+
+1. **장애 확인** (5분)
+2. **원인 분석** (15분)
+3. **전략 결정** (5분): 최신 백업 복원(`restore-backup.sh`), 스트리밍 복제본으로 전환, 페일오버
+4. **복구 실행** (30분)
+   - 백업 가져오기 (10분)
+   - 복원 및 정합성 확인 (20분)
+5. **서비스 재시작** (5분)
+
+### 애플리케이션 장애 복구
+
+1. 장애 확인: 5분
+2. 롤링 재시작: 10분
+3. 롤백 검토: 10분
+4. 원인 수정: 5분
+
+### 인프라 장애 복구
+
+1. 장애 확인 및 팀 소집 (15분)
+2. DR 사이트 활성화 (45분): `activate-dr.sh`
+3. 전환 (30분)
+4. 안정화 확인 (30분)
+
+## 백업하지 않는 것
+
+Redis는 캐시이므로 다시 채워진다. RabbitMQ의 메시지는 다시 수집한다.
+
+## 훈련
+
+분기별 1회 (`drills.crontab`).
+
+1. 데이터베이스: 프라이머리 중지, 복제본 전환, 백업 복원
+2. 애플리케이션: 블루-그린 전환, 롤백
+3. 인프라: 데이터센터 손실, DR 사이트 전환
+"""
+
 REWORDINGS = {
     "line ends of Windows": lambda files: each(files, lambda text: text.replace("\n", "\r\n"), r"."),
     "a byte order mark": lambda files: each(files, lambda text: "\N{BYTE ORDER MARK}" + text, r"\.ya?ml$"),
@@ -272,8 +334,10 @@ REWORDINGS = {
     "the claim has another name": everywhere("redis-pvc", "cache-claim"),
     "the ConfigMap has another name": everywhere("insitechart-config", "settings", r"^k8s/|^activate"),
     "the Secret has another name": everywhere("insitechart-secrets", "credentials", r"^k8s/|^kustomization"),
-    "the namespace has another name": everywhere(
-        "insitechart", "charts", r"^(k8s/|kustomization|deploy|activate|monitoring/|\.github/)"
+    "the namespace has another name": lambda files: each(
+        files,
+        lambda text: re.sub(r"(?<!POSTGRES_DB: )(?<!5432/)insitechart", "charts", text),
+        r"^(k8s/|kustomization|deploy|activate|monitoring/|\.github/)",
     ),
     "a volume has another name": everywhere("postgres_data", "pg_data", COMPOSE),
     "a network has another name": everywhere("insitechart-network", "backend", COMPOSE),
@@ -459,5 +523,146 @@ REWORDINGS = {
 """,
         ),
         file=WORKFLOW,
+    ),
+    "a pipeline in parts": pipeline_in_parts,
+    "a pattern in a list": swap(
+        (
+            'match => { "message" => "client=%{IP:client_ip}" }',
+            'match => [ "message", "client=%{IP:client_ip}" ]',
+        ),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "a condition in other words": swap(
+        ('if [level] in ["ERROR", "CRITICAL"] {', "if [level] == 'ERROR' or [level] == 'CRITICAL' {"),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "a host as a text": swap(
+        ('hosts => ["http://elasticsearch:9200"]', 'hosts => "http://elasticsearch:9200/"'),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "an index by other letters": swap(("%{+YYYY.MM.dd}", "%{+yyyy.MM.dd}"), file="logstash/pipeline/logstash.conf"),
+    "the time's target is written": swap(
+        ('match => ["timestamp", "ISO8601"]', 'target => "@timestamp"\n      match => ["timestamp", "ISO8601"]'),
+        file="logstash/pipeline/logstash.conf",
+    ),
+    "Filebeat's settings as levels": lambda files: {
+        **files,
+        "logging/filebeat.yml": "filebeat:\n  inputs:\n    - type: container\n      paths:\n"
+        "        - /var/lib/docker/containers/*/*.log\noutput:\n  logstash:\n    hosts: logstash:5044\n",
+    },
+    "logging's variables as the image wants them": swap(
+        ("discovery.type: single-node", "DISCOVERY_TYPE: single-node"), file="logging/elasticsearch.yml"
+    ),
+    "another name of Filebeat's configuration": moved(
+        "logging/filebeat.yml",
+        "logging/beat/shipper.yml",
+        ("logging/elasticsearch.yml", "./filebeat.yml:/usr", "./beat/shipper.yml:/usr"),
+    ),
+    "another name of Logstash": everywhere("logstash:", "collector:", r"^logging/(elasticsearch|filebeat)\.yml$"),
+    "a dump with its options in one": swap(
+        (
+            '-h "$DB_HOST" -p "$DB_PORT" -U "$DB_USER" -d "$DB_NAME" -F c -Z 6 -f "$file.part"',
+            '--host="$DB_HOST" -p"$DB_PORT" --username "$DB_USER" -Fc -Z6 --file="$file.part" "$DB_NAME"',
+        ),
+        file="simple-backup.sh",
+    ),
+    "a dump whose status is asked": swap(
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part" || {\n  echo "no dump" >&2\n  exit 1\n}\n'),
+        file="simple-backup.sh",
+    ),
+    "a dump in an if": swap(
+        ("pg_dump -h", "if ! pg_dump -h"),
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part"; then\n  exit 1\nfi\n'),
+        file="simple-backup.sh",
+    ),
+    "a backup in functions": swap(
+        ("pg_dump -h", "dump() {\n  pg_dump -h"),
+        ('-F c -Z 6 -f "$file.part"\n', '-F c -Z 6 -f "$file.part"\n}\ndump\n'),
+        file="simple-backup.sh",
+    ),
+    "old backups go by another program": swap(
+        ('-mtime "+$RETENTION_DAYS" -delete', '-mtime "+$RETENTION_DAYS" -print0 | xargs -0 -r rm -f --'),
+        file="simple-backup.sh",
+    ),
+    "a copy by another program": swap(
+        ('rclone copy "$file" "$BACKUP_REMOTE"', 'aws s3 cp "$file" "$BACKUP_REMOTE/"'),
+        ('rclone copy "$file.sha256" "$BACKUP_REMOTE"', 'aws s3 cp "$file.sha256" "$BACKUP_REMOTE/"'),
+        file="simple-backup.sh",
+    ),
+    "minutes in a list": swap(("*/10 * * * *", "0,10,20,30,40,50 * * * *"), file="backup.crontab"),
+    "a timer instead of the crontab": lambda files: {
+        **{name: text for name, text in files.items() if name != "backup.crontab"},
+        "backup.timer": "[Timer]\nOnCalendar=*:0/10\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+        "backup.service": "[Service]\nType=oneshot\nEnvironmentFile=/etc/insitechart/backup.env\n"
+        "ExecStart=/opt/insitechart/simple-backup.sh\n",
+    },
+    "the backup's script is in its ConfigMap": lambda files: {
+        **files,
+        "k8s/backup.yaml": files["k8s/backup.yaml"].replace("name: backup-scripts", "name: backup-script")
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backup-script, namespace: insitechart}\ndata:\n"
+        "  simple-backup.sh: |\n" + "".join(f"    {line}\n" for line in files["simple-backup.sh"].split("\n")),
+    },
+    "the recovery plan in Korean": lambda files: {**files, "disaster-recovery.md": KOREAN},
+    "objectives in another order of columns": swap(
+        ("| Disaster | Symptoms | Impact | RTO | RPO |", "| Disaster | RPO | RTO | Symptoms | Impact |"),
+        ("connections fail, responses slow | high: whole service | 1 h | 15 min |", "15 min | 1 h | slow | high |"),
+        (
+            "API fails, 5xx rise | medium: part of the service | 30 min | 5 min |",
+            "5 min | 30 min | 5xx rise | medium |",
+        ),
+        ("servers down, network cut | high: whole service | 2 h | 1 h |", "1 h | 2 h | servers down | high |"),
+        file="disaster-recovery.md",
+    ),
+    "objectives told again": swap(
+        ("### Database failure\n", "### Database failure\n\n**RTO**: 60 minutes, **RPO**: 900 seconds\n"),
+        file="disaster-recovery.md",
+    ),
+    "steps as headings": swap(
+        ("1. Confirm (5 min): the alerts `Database", "#### 1. Confirm (5 min)\n\nThe alerts `Database"),
+        ("2. Root cause (15 min).", "#### 2. Root cause (15 min)\n"),
+        ("3. Choose the strategy (5 min): restore", "#### 3. Choose the strategy (5 min)\n\nRestore"),
+        ("4. Recover (30 min): fetch", "#### 4. Recover (30 min)\n\nFetch"),
+        ("5. Restart services, test connections and functions (5 min).", "#### 5. Restart services (5 min)\n"),
+        file="disaster-recovery.md",
+    ),
+    "a clock instead of minutes": swap(
+        ("Confirm, call the team (15 min)", "Confirm, call the team (0-15 min)"),
+        ("Prepare the replacement (45 min)", "Prepare the replacement (15-60 min)"),
+        ("Switch over (30 min)", "Switch over (60-90 min)"),
+        ("Confirm stability (30 min)", "Confirm stability (90-120 min)"),
+        file="disaster-recovery.md",
+    ),
+    "drills by a workflow": lambda files: {
+        **{name: text for name, text in files.items() if name != "drills.crontab"},
+        "disaster-recovery.md": files["disaster-recovery.md"].replace("`drills.crontab`", "A workflow"),
+        ".github/workflows/simple-deploy.yml": files[".github/workflows/simple-deploy.yml"],
+        "drill.timer": "[Timer]\nOnCalendar=quarterly\nUnit=drill.service\n",
+        "drill.service": "[Service]\nWorkingDirectory=/opt/insitechart\nExecStart=/usr/local/bin/seatrial verify\n",
+    },
+    "the standby is told by hand": swap(
+        (
+            "-X stream -R\n",
+            '-X stream\n  touch "$PGDATA/standby.signal"\n  echo "primary_conninfo = \'host=$PRIMARY_HOST\'" >> "$PGDATA/postgresql.auto.conf"\n',
+        ),
+        file="postgres/replica.sh",
+    ),
+    "the database is called otherwise": lambda files: each(
+        files,
+        lambda text: (
+            text.replace("insitechart}", "charts}")
+            .replace(":5432/insitechart", ":5432/charts")
+            .replace("POSTGRES_DB: insitechart", "POSTGRES_DB: charts")
+        ),
+        r".",
+    ),
+    "the tests' database with a minor version": swap(
+        ("image: postgres:14", "image: postgres:14.13-alpine"), file=".github/workflows/simple-deploy.yml"
+    ),
+    "the cache's command as a text": swap(
+        (
+            'command: ["redis-server", "--appendonly", "yes", "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
+            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --appendonly yes",
+        ),
+        file=COMPOSE,
     ),
 }

@@ -1,0 +1,195 @@
+"""Rules on what the containers of Filebeat and Logstash see: configuration, logs, ports, and what they forget."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
+from seatrial.plan.log_stack import (
+    FILEBEAT_HOME,
+    LOGSTASH_HOME,
+    elsewhere,
+    filebeat_of,
+    flow_of,
+    in_folder,
+    mounted_at,
+    outside,
+    stack,
+)
+from seatrial.plan.reach import image_name
+from seatrial.rules.logs_shipping import logstashes
+from seatrial.rules.logs_stack import members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seatrial.plan import Plan
+    from seatrial.plan.compose import Service
+    from seatrial.plan.shipping import Filebeat
+
+_CONTAINERS = "/var/lib/docker/containers"
+
+
+def beats(plan: Plan) -> list[Service]:
+    """The services that run Filebeat."""
+    return stack(plan, "filebeat")
+
+
+@rule("logs-containers-not-seen", CRITICAL, over=beats)
+def containers_not_seen(service: Service, plan: Plan) -> Iterator[Found]:
+    """Filebeat reads files that its container does not have."""
+    filebeat = filebeat_of(service, plan)
+    for path in sorted(_read_paths(filebeat)) if filebeat else ():
+        if mounted_at(service, path) is None and not (
+            path.startswith(FILEBEAT_HOME) or service.node.get("volumes_from")
+        ):
+            yield service.place, f"reads {path}, which is not mounted: Filebeat sees no log"
+
+
+def _read_paths(filebeat: Filebeat) -> set[str]:
+    found = set()
+    for each in filebeat.inputs:
+        if each.get("enabled").flag is False:
+            continue
+        for text in each.get("paths").texts():
+            fixed = re.split(r"/[^/]*[*?{\[$]", text, maxsplit=1)[0]
+            if fixed.startswith("/") and "$" not in fixed:
+                found.add(fixed)
+        if each.get("type").text == "docker":
+            found.add(_CONTAINERS)
+    for provider in filebeat.setting("filebeat.autodiscover.providers"):
+        if provider.get("type").text == "docker":
+            found.add(_CONTAINERS)
+    return found
+
+
+@rule("logs-socket-not-seen", MAJOR, over=beats)
+def socket_not_seen(service: Service, plan: Plan) -> Iterator[Found]:
+    """Filebeat asks Docker for the names of containers, and has no socket."""
+    filebeat = filebeat_of(service, plan)
+    if filebeat is None or mounted_at(service, "/var/run/docker.sock") or mounted_at(service, "/run/docker.sock"):
+        return
+    asks = [node for node in filebeat.node.walk() if node.get("add_docker_metadata").written]
+    asks += [node for node in filebeat.setting("filebeat.autodiscover.providers") if node.get("type").text == "docker"]
+    if any(node.get("add_docker_metadata", "host").written or node.get("host").written for node in asks):
+        return
+    if asks:
+        what = "finds containers" if asks[0].get("type").text == "docker" else "names containers"
+        yield service.place, f"{what} through /var/run/docker.sock, which is not mounted"
+
+
+@rule("logs-config-missing", CRITICAL, over=members)
+def config_missing(service: Service, plan: Plan) -> Iterator[Found]:
+    """The configuration that a container mounts is not there: Docker makes an empty folder of its name."""
+    homes = {
+        "logstash": (f"{LOGSTASH_HOME}/pipeline", f"{LOGSTASH_HOME}/config"),
+        "filebeat": (FILEBEAT_HOME,),
+        "kibana": ("/usr/share/kibana/config",),
+    }
+    for mount in service.mounts:
+        target = mount.target.rstrip("/")
+        path = outside(service, mount)
+        ours = any(target.startswith(home) for home in homes[image_name(service.image)]) and not target.endswith(
+            "/data"
+        )
+        told = mount.kind == "bind" and mount.source.startswith(".") and ".." not in path.parts
+        if not (ours and told) or in_folder(plan, path) or elsewhere(plan):
+            continue
+        lead = _meant(mount.source, plan)
+        tail = f" (there is {lead}: paths start at the folder of {service.project.file})" if lead else ""
+        yield mount.node, f"mounts {path} for {target}, which is not there{tail}: Docker makes an empty folder of it"
+
+
+def _meant(source: str, plan: Plan) -> str:
+    """The same path from the root of the folder, or the file of that name, where there is one."""
+    bare = PurePosixPath(source)
+    if in_folder(plan, bare) and bare.parts:
+        return str(bare)
+    named = [str(path) for path in plan.kinds if path.name == bare.name and bare.suffix]
+    return named[0] if len(named) == 1 else ""
+
+
+@rule("logs-config-hidden", CRITICAL, over=logstashes)
+def config_hidden(service: Service, plan: Plan) -> Iterator[Found]:
+    """A folder over Logstash's own configuration that has not what Logstash needs."""
+    for mount in service.mounts:
+        path = outside(service, mount)
+        whole = mount.target.rstrip("/") == f"{LOGSTASH_HOME}/config" and mount.kind == "bind"
+        if not whole or not in_folder(plan, path):
+            continue
+        main = plan.read(path / "logstash.yml")
+        fine = plan.read(path / "pipelines.yml") or (main and "path.config" in main.text)
+        given = any(word in ("-f", "-e", "--path.config") for word in service.command)
+        if not (fine or given):
+            yield (
+                mount.node,
+                f"hides {mount.target} behind {path}, which has no pipelines.yml: Logstash finds no pipeline and ends",
+            )
+
+
+@rule("logs-registry-lost", MINOR, over=beats)
+def registry_lost(service: Service, plan: Plan) -> Iterator[Found]:
+    """Filebeat forgets what it has sent."""
+    filebeat = filebeat_of(service, plan)
+    moved = filebeat is not None and (
+        filebeat.setting("path.data").text or filebeat.setting("filebeat.registry.path").text
+    )
+    if not moved and mounted_at(service, f"{FILEBEAT_HOME}/data") is None and not _helper_beat(service):
+        yield (
+            service.place,
+            f"keeps what it has sent in {FILEBEAT_HOME}/data, on no volume: a new container sends everything again",
+        )
+
+
+def _helper_beat(service: Service) -> bool:
+    return "setup" in service.command
+
+
+@rule("logs-strict-permissions", MINOR, over=beats)
+def strict_permissions(service: Service, _: Plan) -> Iterator[Found]:
+    """Filebeat refuses a configuration that belongs to somebody else."""
+    mount = mounted_at(service, f"{FILEBEAT_HOME}/filebeat.yml")
+    words = [*service.command, *service.values.values(), *service.values]
+    relaxed = any("strict.perms" in word or "strict_perms" in word.lower() for word in words)
+    if mount is not None and mount.kind == "bind" and not relaxed:
+        said = "mounts its configuration from the host without --strict.perms=false"
+        yield (
+            mount.node,
+            f"{said}: it does not start unless the file is root's (or its own) and nobody else may write it",
+        )
+
+
+@rule("logs-port-unanswered", MAJOR, over=logstashes)
+def port_unanswered(service: Service, plan: Plan) -> Iterator[Found]:
+    """A port of Logstash is published, and no input of its pipeline listens there."""
+    flow = flow_of(service, plan)
+    inputs = flow.of("input") if flow else []
+    texts = [plugin.text("port") for plugin in inputs if plugin.text("port")]
+    if not inputs or not all(text.isdigit() for text in texts):
+        return
+    defaults = {"beats": 5044, "elastic_agent": 5044, "http": 8080, "syslog": 514}
+    ports = {int(text) for text in texts} | {
+        defaults[each.name] for each in inputs if each.name in defaults and not each.text("port")
+    }
+    for port in service.ports:
+        if port.target not in ports | {9600}:
+            listed = ", ".join(map(str, sorted(ports))) or "none"
+            yield (
+                port.node,
+                f"publishes port {port.target}, on which no input of its pipeline listens (it has {listed})",
+            )
+
+
+@rule("logs-driver", MAJOR, over=beats)
+def driver(service: Service, plan: Plan) -> Iterator[Found]:
+    """Containers whose log driver writes no file that Filebeat reads."""
+    filebeat = filebeat_of(service, plan)
+    if filebeat is None or _CONTAINERS not in _read_paths(filebeat):
+        return
+    for other in plan.services:
+        kind = other.text("logging", "driver")
+        if kind in ("none", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"):
+            said = f"{other.name} logs through {kind}, which writes nothing to {_CONTAINERS}"
+            yield other.node.get("logging", "driver"), f"{said}: Filebeat does not see its lines"
