@@ -43,3 +43,9 @@ class MissingCapability(SeatrialError):
 
 class Interrupted(SeatrialError):
     """The run was stopped by Ctrl-C or SIGTERM and has healed what it broke."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, on one line; one that Seatrial does not raise on purpose with its type."""
+    said = str(error) if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())
