@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import InputError, TargetError, in_one_line
+from seatrial.errors import InputError, TargetError, attempt
 from seatrial.locks import alone, claimed, lock
 from seatrial.roles import UndoStep
 
@@ -175,11 +175,8 @@ def _heal(path: Path, execute: Execute) -> list[Recovered]:
 
 
 def _carry_out(entry: Entry, execute: Execute) -> Recovered:
-    try:
-        execute(entry.target, entry.step)
-    except Exception as error:
-        return Recovered(entry, ok=False, detail=in_one_line(error))
-    return Recovered(entry, ok=True, detail="done")
+    why = attempt(execute, entry.target, entry.step)
+    return Recovered(entry, ok=not why, detail=why or "done")
 
 
 def _journals(folder: Path) -> list[Path]:
