@@ -66,7 +66,8 @@ class UndoJournal:
         except OSError as error:
             raise InputError("a folder for undo journals", error.strerror or str(error), folder) from None
         finally:
-            new.unlink(missing_ok=True)
+            with suppress(OSError):
+                new.unlink()
 
     def write(self, target: Mapping[str, Any], step: UndoStep) -> Entry:
         """Put a step on disk; only then may what it undoes be done. Raises TargetError if it cannot be put there."""
@@ -116,10 +117,11 @@ def pending_of(path: Path) -> list[Entry]:
     """The pending steps of a journal file, the latest first. A torn line belongs to a fault that never was."""
     entries: dict[int, Entry] = {}
     for value in _lines(path):
-        if isinstance(done := value.get("done"), int):
-            entries.pop(done, None)
-        elif {"target", "operation", "arguments"} <= value.keys() and isinstance(number := value.get("number"), int):
-            entries[number] = Entry(number, value["target"], UndoStep(value["operation"], value["arguments"]))
+        match value:
+            case {"done": int(number)}:
+                entries.pop(number, None)
+            case {"number": int(number), "target": dict(of), "operation": str(operation), "arguments": dict(arguments)}:
+                entries[number] = Entry(number, of, UndoStep(operation, arguments))
     return sorted(entries.values(), key=lambda entry: -entry.number)
 
 

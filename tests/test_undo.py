@@ -15,7 +15,7 @@ from xmlrpc.client import Fault
 
 import pytest
 
-from seatrial.errors import TargetError
+from seatrial.errors import InputError, TargetError
 from seatrial.roles import UndoStep
 from seatrial.undo import UndoJournal, abandoned, pending_of, recover
 
@@ -232,7 +232,17 @@ def test_whatever_a_step_raises_the_others_are_carried_out(tmp_path):
     assert len(pending_of(next(tmp_path.iterdir()))) == 2
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[1, 2]\n", b'{"owner": 5}\n{"number": 1}\n', b""])
+def test_a_folder_that_cannot_hold_a_journal_is_one_line(tmp_path):
+    """A file stands where the folder should be."""
+    (tmp_path / "state").write_text("")
+    with pytest.raises(InputError, match="expected a folder for undo journals"):
+        UndoJournal(tmp_path / "state")
+
+
+SPOILT = b'{"number": 1, "target": [], "operation": "start", "arguments": 5}\n{"number": {}}\n'
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[1, 2]\n", b'{"owner": 5}\n{"number": 1}\n', b"", SPOILT])
 def test_a_journal_that_is_none_stops_no_start(tmp_path, content):
     """Whatever stands in the folder, recovery goes on: there is nothing in it that could be undone."""
     (tmp_path / "undo-1-x.jsonl").write_bytes(content)
