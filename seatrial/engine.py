@@ -1,6 +1,6 @@
 """A trial: one run of one scenario on a target that is up. It records; judging is done afterwards, elsewhere.
 
-    1  observe   the probe, the ledger's writers and the load begin, each recording by itself
+    1  observe   the target is audited; the probe, the ledger's writers and the load begin, each recording by itself
     2  before    they run undisturbed; the steady state is what they see
     3  steady    Chaos Toolkit asks whether all clients are served and writes read back; if not, nothing is broken
     4  undo      for each fault, what takes it back is written and synced to disk
@@ -15,10 +15,11 @@ Phases 3 to 7 are the experiment, which `seatrial.play` lets Chaos Toolkit play.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import MissingCapability, SeatrialError, TargetError
+from seatrial.errors import MissingCapability, SeatrialError, TargetError, attempt, in_one_line
 from seatrial.ledger import PRESENT, write_read_back
 from seatrial.live import LiveView
 from seatrial.signals import deferred
@@ -77,7 +78,8 @@ class Trial:
         self._healing = False
 
     def begin(self) -> None:
-        """Phases 1 and 2."""
+        """Phases 1 and 2. Raises TargetError if the target cannot be audited: then nobody could say what was left."""
+        self._event("residue-before", items=list(self._parts.target.residue()))
         self._parts.progress.phase("starting probe, ledger and load")
         for observer in self._parts.observers:
             observer.start()
@@ -97,16 +99,16 @@ class Trial:
             troubles = self._unread()
         self._hopeless |= bool(troubles) and not self._steady_asked
         self._steady_asked = True
-        self._event(
-            kind, met=not troubles, detail="; ".join(troubles) or f"all clients are served ({self._live.tally()})"
-        )
+        detail = "; ".join(troubles) or f"all clients are served ({self._live.tally()})"
+        self._event(kind, met=not troubles, detail=detail)
         return not troubles
 
     def inject(self, fault: Fault) -> Effect:
-        """Phases 4 and 5. Raises MissingCapability or TargetError; the undo is on disk by then."""
+        """Phases 4 and 5. Raises MissingCapability before anything is written, TargetError with the undo on disk."""
         target, name = self._parts.target, type(fault).__name__
         if not isinstance(target, fault.needs):
             raise MissingCapability(f"the target {target.name} cannot do what {name} needs: {fault.needs.__name__}")
+        target.require(fault.undo())
         entry = self._parts.undo.write(target.identity, fault.undo())
         self._entries.append(entry)
         self._event("undo-written", operation=entry.step.operation, arguments=dict(entry.step.arguments))
@@ -132,30 +134,26 @@ class Trial:
         self._healing = True
         try:
             while self._entries:
-                self._heal(self._entries.pop())
+                self._heal(self._entries[-1])
+                self._entries.pop()  # not before: one that Ctrl-C came into is carried out again at the end
         finally:
             self._healing = self._ended
 
     def _heal(self, entry: Entry) -> None:
         self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments))
-        try:
-            self._parts.target.undo(entry.step)
-        except SeatrialError as error:
-            self._event("healed", operation=entry.step.operation, ok=False, detail=str(error))
-            return
-        self._parts.undo.done(entry)
-        self._since_s = self._parts.clock.now()
-        self._event("healed", operation=entry.step.operation, ok=True, detail="")
+        why = attempt(self._parts.target.undo, entry.step)
+        if not why:
+            self._parts.undo.done(entry)
+            self._since_s = self._parts.clock.now()
+        self._event("healed", operation=entry.step.operation, ok=not why, detail=why)
 
     def await_recovery(self) -> bool:
         """Phase 7: True once every client is served again; False when the patience is over."""
         self._parts.progress.phase(f"waiting for the clients to be served again, at most {self._patience.wait_s:g} s")
         self._wait(min(self._patience.watch_s, self._patience.wait_s), "watching what the clients see")
-        left_s = self._since_s + self._patience.wait_s - self._parts.clock.now()
-        troubles = self._until_served(max(left_s, 0.0))
+        troubles = self._until_served(max(self._since_s + self._patience.wait_s - self._parts.clock.now(), 0.0))
         self._hopeless = bool(troubles)
-        kind = "gave-up" if troubles else "recovered"
-        self._event(kind, detail="; ".join(troubles) or "all clients are served")
+        self._event("gave-up" if troubles else "recovered", detail="; ".join(troubles) or "all clients are served")
         return not troubles
 
     def after(self) -> None:
@@ -169,18 +167,18 @@ class Trial:
 
     @deferred()
     def end(self) -> None:
-        """Phase 9. Idempotent; every part of it is tried, whatever the others do and whatever signal comes."""
+        """Phase 9. Idempotent; every part of it is tried, whatever the others raise and whatever signal comes."""
         if self._ended:
             return
         self._ended = self._healing = True
-        try:
-            samples = self._stop_observers()
-        finally:
-            self.heal()
-        self._account(samples)
-        self._event("residue", items=[*self._parts.target.residue(), *self._parts.tidy()])
+        for observer in self._parts.observers:
+            self._try(self._stop, observer)
+        self.heal()
+        self._try(self._account)
+        self._event("residue", items=[*self._audit(), *self._parts.tidy()])
         self._event("run-end")
-        self._parts.recorder.close()
+        with suppress(OSError):  # what a full disk did not take is missing when the run is judged
+            self._parts.recorder.close()
 
     def document(self, name: str, value: Any) -> None:  # noqa: ANN401 - a JSON value
         """Put a JSON document into the run's folder."""
@@ -195,17 +193,28 @@ class Trial:
         """Note that the run was stopped; it will be healed and ended, and is INCONCLUSIVE."""
         self._event("interrupted", reason=why)
 
-    def _account(self, samples: list[Sample]) -> None:
-        writes = [sample for sample in samples if sample.stream.startswith("ledger/")]
-        if not writes or not self._steady_asked:
+    def _try(self, part: Callable[..., None], *arguments: Observer) -> None:
+        if why := attempt(part, *arguments):
+            self._event("crashed", reason=why)
+
+    def _stop(self, observer: Observer) -> None:
+        observer.stop()
+        self._event("stopped", observer=observer.name)
+
+    def _audit(self) -> tuple[str, ...]:
+        try:
+            return self._parts.target.residue()
+        except Exception as error:
+            return (f"the audit failed: {in_one_line(error)}",)
+
+    def _account(self) -> None:
+        self._live.refresh()
+        if not (writes := self._live.writes) or not self._steady_asked:
             return
         self._parts.progress.phase(f"reading back {len(writes)} writes of the ledger")
         self._event("readback-begin", writes=len(writes))
         found = self._parts.read_back(writes)
-        try:
-            write_read_back(self._parts.recorder.folder / "readback.csv", found)
-        except OSError:  # the folder is gone or full: judging will say that nothing is there
-            return
+        write_read_back(self._parts.recorder.folder / "readback.csv", found)
         self._event("readback-end", entries=len(found))
 
     def _unread(self) -> list[str]:
@@ -213,13 +222,6 @@ class Trial:
         found = self._parts.read_back(self._live.oldest_writes(TRIED))
         states = {item.stream: item.state for item in found if item.state != PRESENT}
         return [f"{stream}: an acknowledged write reads back as {state}" for stream, state in states.items()]
-
-    def _stop_observers(self) -> list[Sample]:
-        for observer in self._parts.observers:
-            observer.stop()
-            self._event("stopped", observer=observer.name)
-        self._live.refresh()
-        return self._live.writes
 
     def _until_served(self, limit_s: float) -> list[str]:
         deadline = self._parts.clock.now() + limit_s

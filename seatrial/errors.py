@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SeatrialError(Exception):
@@ -43,3 +47,18 @@ class MissingCapability(SeatrialError):
 
 class Interrupted(SeatrialError):
     """The run was stopped by Ctrl-C or SIGTERM and has healed what it broke."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, on one line; one that Seatrial does not raise on purpose with its type."""
+    said = str(error) if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split()) or type(error).__name__
+
+
+def attempt(part: Callable[..., object], *arguments: object) -> str:
+    """Try what must not stop what comes after it. What went wrong, on one line, or an empty string."""
+    try:
+        part(*arguments)
+    except Exception as error:
+        return in_one_line(error)
+    return ""

@@ -75,7 +75,10 @@ class Target(Protocol):
         """Bring the deployment up and wait until it is ready. Raises TargetError, leaving nothing behind."""
 
     def attach(self) -> None:
-        """Use a deployment that is up already. Raises TargetError if there is none."""
+        """Have a deployment that is up to oneself. Raises TargetError if there is none, or another has it."""
+
+    def release(self) -> None:
+        """Let others have the deployment. Idempotent."""
 
     def down(self) -> None:
         """Take down what `up` brought up, and nothing else. Idempotent."""
@@ -83,11 +86,14 @@ class Target(Protocol):
     def resolve(self, template: str) -> str:
         """A string of the settings with `{component.url}` and the like replaced, as a client outside sees it."""
 
+    def require(self, step: UndoStep) -> None:
+        """Raise MissingCapability or InputError if what the step takes back cannot be done on this deployment."""
+
     def undo(self, step: UndoStep) -> None:
         """Carry out an undo step. Idempotent. Raises TargetError if the component cannot be brought back."""
 
     def residue(self) -> tuple[str, ...]:
-        """What a fault left behind: stopped or paused components, shaped links, helpers. One sentence each."""
+        """Stopped or paused components, shaped links, helpers, a sentence each. Raises TargetError if unseen."""
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial import __version__, engine, undo
 from seatrial.catalogue import is_shipped
 from seatrial.clock import SystemClock
-from seatrial.errors import InputError, Interrupted, MissingCapability, SeatrialError, TargetError
+from seatrial.errors import InputError, Interrupted, MissingCapability, TargetError, attempt
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seatrial.progress import Progress
+    from seatrial.roles import Target
     from seatrial.scenario import Scenario
     from seatrial.settings import Settings
     from seatrial.verdict import Verdict
@@ -47,6 +48,7 @@ class Options:
     target: str
     reports: Path
     attach: Path | None = None  # the folder of a deployment that is up already, and stays up
+    shared: bool = False  # what is brought up is for others to attach to, one after another
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class Session:
         if not load.requests and load.locustfile is None:
             raise InputError("a [load] with requests or a locustfile", "neither", self.settings.file)
         for result in heal_abandoned():
-            self.progress.phase(f"healed what a killed run left: {result.entry.step.operation}: {result.detail}")
+            done = "healed" if result.ok else "could not heal"
+            self.progress.phase(f"{done} what a killed run left: {result.entry.step.operation}: {result.detail}")
+        self.target = self._open_target()
         self._undo = undo.UndoJournal(undo.state_folder())
         try:
             self._bring_up()
@@ -92,15 +96,17 @@ class Session:
         """Take down what was brought up, whatever signal comes meanwhile. Idempotent."""
         left = self._tidy(self._undo.pending())
         left = self._tidy(self._undo.pending()) if left else []  # what needed a deployment that is gone by now is done
+        self.target.release()
         self._undo.close()
         if left:
             raise TargetError(f"not everything could be taken back ({'; '.join(left)}); try again: seatrial recover")
 
+    def _open_target(self) -> Target:
+        folder = self._options.attach or Path(tempfile.gettempdir()) / f"seatrial-{secrets.token_hex(4)}"
+        return open_target(self._options.target, self.settings, folder, self._masker)
+
     def _bring_up(self) -> None:
-        attached = self._options.attach
-        folder = attached or Path(tempfile.gettempdir()) / f"seatrial-{secrets.token_hex(4)}"
-        self.target = open_target(self._options.target, self.settings, folder, self._masker)
-        if attached:
+        if self._options.attach:
             self.target.attach()
         else:
             self._undo.write(self.target.identity, UndoStep("down", {}))
@@ -108,6 +114,8 @@ class Session:
             self.progress.phase(f"bringing up {self.settings.name} ({of}) on the target {self.target.name}")
             started = self._clock.now()
             self.target.up()
+            if not self._options.shared:
+                self.target.attach()
             url = self._masker.text(self.target.resolve(self.client_url))
             self.progress.phase(f"up after {self._clock.now() - started:.1f} s: {url}")
 
@@ -125,7 +133,7 @@ class Session:
         return self.conclude(folder)
 
     def refuse_impossible(self, scenario: Scenario) -> None:
-        """Raise MissingCapability if the target lacks a capability, or a component that a shipped scenario breaks."""
+        """Raise MissingCapability if the target lacks a capability, or what the scenario breaks; or InputError."""
         unknown = scenario.unknown_components(self.settings)
         if unknown and is_shipped(scenario):
             name = self.settings.file.name
@@ -136,6 +144,7 @@ class Session:
             if not isinstance(self.target, fault.needs):
                 name = fault.needs.__name__
                 raise MissingCapability(f"the target {self.target.name} has no capability {name}, which {fault} needs")
+            self.target.require(fault.undo())
 
     @contextmanager
     def trial(self, scenario: Scenario) -> Iterator[tuple[engine.Trial, Path]]:
@@ -188,10 +197,8 @@ class Session:
         """Carry the steps out; what fails stops nothing else, stays in the journal, and is said."""
         left = []
         for entry in entries:
-            try:
-                carry_out(self.target, entry.step)
-            except SeatrialError as error:
-                left.append(str(error))
+            if why := attempt(carry_out, self.target, entry.step):
+                left.append(why)
             else:
                 self._undo.done(entry)
         return left

@@ -31,5 +31,5 @@ def deferred() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-    if came:
-        signal.raise_signal(came[0])  # to whoever would have had it
+        if came:  # whatever the block raised, whoever would have had the signal gets it
+            signal.raise_signal(came[0])

@@ -78,7 +78,8 @@ def keep_up(say: Callable[[str], None], explicit: Path | None) -> int:
     settings = settings_for(Path.cwd(), explicit)
     own = f"--settings {explicit} " if explicit else ""
     runnable = next((name for name, unknown in shipped_for(settings).items() if not unknown), "SCENARIO")
-    with Session(settings, Options("local", Path("reports")), Terminal(sys.stderr.write, live=False)) as session:
+    options = Options("local", Path("reports"), shared=True)
+    with Session(settings, options, Terminal(sys.stderr.write, live=False)) as session:
         say(f"url: {session.target.resolve(session.client_url)}")
         say(f"run on it, from another terminal: "
             f"seatrial run {runnable} {own}--attach {session.target.identity['folder']}")  # fmt: skip

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from xmlrpc.client import Fault
 
 import pytest
 
 from seatrial.engine import TRIED
-from seatrial.errors import MissingCapability
+from seatrial.errors import MissingCapability, TargetError
 from seatrial.faults.exhaust_connections import ExhaustConnections
 from seatrial.faults.kill import Kill
 from seatrial.faults.pause import Pause
 from seatrial.ledger import ABSENT, PHANTOM, PRESENT, UNREADABLE, WRONG, ReadBack
 from seatrial.targets.fake import read_everything
+from seatrial.undo import pending_of
 from seatrial.verdict import Outcome
 
 
@@ -160,11 +163,108 @@ def test_the_undo_is_on_disk_before_the_blow(fake_trial):
 
     class Watching(Kill):
         def inject(self, target):
-            seen.extend(entry.step.operation for entry in trial.undo.pending())
+            seen.extend(entry.step.operation for entry in pending_of(trial.undo.path))
             return super().inject(target)
 
     trial.play(Watching("database"))
     assert seen == ["start"]
+    assert trial.undo.pending() == []
+
+
+def test_a_fault_for_which_nothing_is_there_refuses_before_anything_is_written(fake_trial):
+    """No such link: MissingCapability, nothing on disk, nothing struck."""
+    trial = fake_trial(lacks=("start",))
+    trial.trial.begin()
+    with pytest.raises(MissingCapability, match="nothing that start"):
+        trial.trial.inject(Kill("database"))
+    assert pending_of(trial.undo.path) == []
+    assert trial.target.outages == []
+    trial.trial.end()
+    assert outcome(trial, "nothing left behind") is Outcome.PASS
+
+
+def test_what_was_so_before_the_run_is_no_residue_of_it(fake_trial):
+    """Stopped by an engineer before the run, and still so: PASS, and the reader is told of it."""
+    trial = fake_trial(before=("worker does not run: STOPPED",)).play(Kill("database"))
+    residue = trial.verdict.promise("nothing left behind")
+    assert (residue.outcome, residue.measured) == (Outcome.PASS, 0.0)
+    assert "as before the run: worker does not run: STOPPED" in residue.reason
+
+
+def test_what_the_run_left_is_a_residue_beside_what_was_so_before(fake_trial):
+    """The one is told apart from the other, and only the run's own counts."""
+    trial = fake_trial(before=("worker does not run: STOPPED",), recovery_s=float("inf"))
+    trial.trial.begin()
+    trial.target.pause("database")
+    trial.trial.end()
+    residue = trial.verdict.promise("nothing left behind")
+    assert (residue.outcome, residue.measured) == (Outcome.FAIL, 1.0)
+    assert residue.proof[0].startswith("down since")
+
+
+def test_a_target_that_cannot_be_audited_is_not_tried(fake_trial, monkeypatch):
+    """Nobody could say afterwards what the run had left: TargetError before anything is started."""
+    trial = fake_trial()
+    monkeypatch.setattr(trial.target, "residue", raising(TargetError("the supervisor does not answer")))
+    with pytest.raises(TargetError, match="does not answer"):
+        trial.trial.begin()
+    assert trial.timeline.first("observing") is None
+    trial.trial.end()
+    assert "the audit failed: the supervisor" in trial.verdict.promise("nothing left behind").reason
+
+
+def raising(error):
+    """Something that fails, whatever it is asked."""
+
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def broken(trial, monkeypatch, part, error):
+    """Let a part of what takes back fail."""
+    owners = {"stop": trial.trial._parts.observers[0], "undo": trial.target, "residue": trial.target}
+    if part == "read_back":
+        trial.trial._parts = dataclasses.replace(trial.trial._parts, read_back=raising(error))
+    else:
+        monkeypatch.setattr(owners[part], part, raising(error))
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyError("programs"), Fault(10, "BAD_NAME: app")])
+@pytest.mark.parametrize("part", ["stop", "undo", "read_back", "residue"])
+def test_whatever_a_part_of_the_end_raises_the_others_are_done(fake_trial, monkeypatch, part, error):
+    """Observers stop, the fault is healed, the ledger read, the target audited, the end noted: all but what failed."""
+    trial = fake_trial(recovery_s=float("inf"), wait_s=1.0)
+    trial.trial.begin()
+    trial.trial.served()
+    trial.trial.inject(Pause("app"))
+    broken(trial, monkeypatch, part, error)
+    trial.trial.end()
+    kinds = [event.kind for event in trial.timeline.events]
+    done = {"stopped": "stop", "readback-end": "read_back"}
+    assert [kind for kind, by in done.items() if kind in kinds] == [kind for kind, by in done.items() if by != part]
+    assert kinds[-2:] == ["residue", "run-end"]
+    assert [event.data["ok"] for event in trial.timeline.all("healed")] == [part != "undo"]
+    assert [entry.step.operation for entry in trial.undo.pending()] == (["resume"] if part == "undo" else [])
+    said = (trial.folder / "events.jsonl").read_text()
+    assert type(error).__name__ in said
+    assert not trial.verdict.passed
+    monkeypatch.undo()
+    trial.trial._parts.observers[0].stop()  # for the sake of its open file
+
+
+def test_a_heal_that_is_interrupted_is_carried_out_at_the_end(fake_trial, monkeypatch):
+    """Ctrl-C came into the undo step: it stays, and the end carries it out."""
+    trial = fake_trial(recovery_s=float("inf"))
+    trial.trial.begin()
+    trial.trial.inject(Pause("app"))
+    with monkeypatch.context() as patch:
+        patch.setattr(trial.target, "undo", raising(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            trial.trial.heal()
+    trial.trial.end()
+    assert [step.operation for step in trial.target.undone] == ["resume"]
     assert trial.undo.pending() == []
 
 

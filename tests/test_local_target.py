@@ -311,6 +311,43 @@ def test_a_link_that_is_not_there_is_named(target):
         target.shape_link("cache", "app", LinkShape(latency_s=0.1))
 
 
+@pytest.mark.parametrize(
+    ("operation", "arguments", "error"),
+    [
+        ("clear_link", {"source": "cache", "destination": "app"}, MissingCapability),
+        ("clear_link", {"source": "app", "destination": "cash"}, InputError),
+        ("release_connections", {"component": "app"}, MissingCapability),
+        ("release_connections", {"component": "cash"}, InputError),
+        ("start", {"component": "cash"}, InputError),
+        ("resume", {"component": "cash"}, InputError),
+    ],
+)
+def test_what_cannot_be_there_is_refused_before_and_is_nothing_to_undo(target, operation, arguments, error):
+    """No such link, slots or component: said before anything is written; a journal that names it is emptied."""
+    with pytest.raises(error):
+        target.require(Step(operation, arguments))
+    heal(target, operation, **arguments)
+
+
+def test_what_can_be_done_is_not_refused(target):
+    """The same operations where there is such a thing; one that nobody knows is refused, before and after."""
+    for operation, arguments in (("clear_link", {"source": "app", "destination": "cache"}),
+                                 ("release_connections", {"component": "cache"}),
+                                 ("start", {"component": "worker"}), ("resume", {"component": "app"})):  # fmt: skip
+        target.require(Step(operation, arguments))
+    for refuse in (target.require, target.undo):
+        with pytest.raises(InputError, match="an undo operation"):
+            refuse(Step("free_disk", {"component": "database"}))
+
+
+def test_an_audit_that_cannot_be_made_is_said(target, tmp_path):
+    """The supervisor does not answer: TargetError, no sentence that could be taken for an old one."""
+    silent = reattach({"kind": "local", "folder": str(tmp_path)})
+    shutil.copy(target.folder / "deployment.json", tmp_path)
+    with pytest.raises(TargetError, match="does not answer"):
+        silent.residue()
+
+
 def test_a_link_proxy_that_dies_comes_back_clean(target):
     """The supervisor restarts it, without the shape that it had."""
     target.shape_link("app", "cache", LinkShape(blackhole=True))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -15,7 +17,7 @@ from seatrial.ledger import ABSENT, PHANTOM, PRESENT, UNREADABLE, WRONG, value_o
 from seatrial.probe.config import LedgerConfig, SamplerConfig
 from seatrial.probe.forget import forget_redis, forget_sql
 from seatrial.probe.process import SamplerProcess
-from seatrial.probe.readback import read_back
+from seatrial.probe.readback import LAG_S, read_back
 from seatrial.probe.ways import TABLE
 from seatrial.samples import Sample
 
@@ -102,6 +104,21 @@ def test_forgetting_leaves_what_another_run_wrote(healthy, config):
     assert rows(healthy, "other") is None
 
 
+def test_forgetting_waits_for_what_another_run_is_writing(healthy, config):
+    """The table looks empty while another run's first row is not yet committed: it is not dropped under that run."""
+    written(config)
+    with psycopg.connect(healthy.database_url) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute(f"INSERT INTO {TABLE} VALUES ('other', 'other-1', 'x')")
+        forgetting = pool.submit(forget_sql, healthy.database_url, config.run)
+        time.sleep(0.5)
+        assert not forgetting.done()
+        connection.commit()
+        forgetting.result(5)
+    assert (rows(healthy, config.run), rows(healthy, "other")) == (0, 1)
+    forget_sql(healthy.database_url, "other")
+    assert rows(healthy, "other") is None
+
+
 def test_lost_changed_and_invented_writes_are_told_apart(healthy, config):
     """What others removed is absent, what they changed is wrong, what they invented is a phantom, by each way."""
     found = written(config)
@@ -119,6 +136,40 @@ def test_lost_changed_and_invented_writes_are_told_apart(healthy, config):
     for stream, some in keys.items():
         phantoms = {} if stream == "ledger/api" else {PHANTOM: 1}
         assert counted[stream] == {PRESENT: len(some) - 2, ABSENT: 1, WRONG: 1, **phantoms}, stream
+
+
+def test_a_write_that_is_only_late_is_not_lost(healthy, config):
+    """A replica or a cache lags: what is absent at first and there a second later is present, by each way."""
+    keys = {
+        f"ledger/{way}": [f"{config.run}-{way}-{number:06}" for number in range(3)] for way in ("api", "sql", "redis")
+    }
+    with psycopg.connect(healthy.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, id text PRIMARY KEY, value text)")
+
+    def arrive():
+        values = {stream: [(key, value_of(key, config.nonce)) for key in some] for stream, some in keys.items()}
+        with psycopg.connect(healthy.database_url) as connection, connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO notes (id, text) VALUES (%s, %s)", values["ledger/api"])
+            cursor.executemany(f"INSERT INTO {TABLE} VALUES ('{config.run}', %s, %s)", values["ledger/sql"])
+        with contextlib.closing(redis.Redis.from_url(healthy.redis_url)) as cache:
+            cache.mset({f"seatrial:{key}": value for key, value in values["ledger/redis"]})
+
+    late = threading.Timer(1.0, arrive)
+    late.start()
+    try:
+        writes = [Sample(stream, 0, 0, 0, "ok", key) for stream, some in keys.items() for key in some]
+        assert states(config, writes) == {stream: {PRESENT: 3} for stream in keys}
+    finally:
+        late.join()
+        forget_sql(healthy.database_url, config.run)
+
+
+def test_nobody_waits_for_a_write_that_was_not_acknowledged(config):
+    """A refused one is absent, and that is no loss."""
+    began = time.monotonic()
+    counted = states(config, [Sample("ledger/api", 0, 0, 0, "refused", f"{config.run}-api-000001")])
+    assert counted == {"ledger/api": {ABSENT: 1}}
+    assert time.monotonic() - began < LAG_S
 
 
 def test_a_write_whose_record_was_lost_is_no_phantom(healthy, config):
@@ -146,7 +197,7 @@ def test_a_cache_that_loses_its_data_shows_it(healthy, config):
     outcomes = [sample.outcome for sample in found]
     assert "refused" in outcomes
     assert set(outcomes) <= {"ok", "refused", "reset"}
-    counted = states(config, [s for s in found if s.ok])["ledger/redis"]
+    counted = states(config, [s for s in found if s.ok], lag_s=0)["ledger/redis"]
     assert counted[ABSENT] >= 10
     assert counted[PRESENT] >= 10
 
@@ -185,5 +236,5 @@ def test_an_application_that_knows_every_id_invents_them(config):
     counted = states(changed, [Sample("ledger/api", 0, 0, 0, "ok", key)])
     assert counted["ledger/api"] == {WRONG: 1, PHANTOM: 3}
     nothing = replace(config, ledger=replace(config.ledger, read={**read, "value": "no.such.field"}))
-    assert states(nothing, [Sample("ledger/api", 0, 0, 0, "ok", key)])["ledger/api"] == {ABSENT: 1}
+    assert states(nothing, [Sample("ledger/api", 0, 0, 0, "ok", key)], lag_s=0)["ledger/api"] == {ABSENT: 1}
     assert value_of(key, config.nonce) != "ok"

@@ -33,3 +33,21 @@ def test_without_a_signal_nothing_changes():
     with deferred():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@deferred()
+def interrupted_and_failing():
+    os.kill(os.getpid(), signal.SIGINT)
+    raise OSError("full")
+
+
+def test_a_signal_is_handed_on_even_if_the_block_raises():
+    """Ctrl-C while a step fails: whoever would have had the signal gets it, and the error is not lost."""
+    seen = []
+    previous = signal.signal(signal.SIGINT, lambda *_: seen.append("handled"))
+    try:
+        with pytest.raises(OSError, match="full"):
+            interrupted_and_failing()
+        assert seen == ["handled"]
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -14,15 +14,17 @@ NAME = "nothing left behind"
 
 
 def residue(timeline: Timeline) -> list[Promise]:
-    """FAIL if an undo step failed or the audit at the end found something; INCONCLUSIVE if there was no audit."""
-    audit = timeline.first("residue")
+    """FAIL if an undo step failed or the audit at the end found something new; INCONCLUSIVE if there was no audit."""
+    audit, first = timeline.first("residue"), timeline.first("residue-before")
     failures = [f"{event.data['operation']}: {event.data['detail']}" for event in timeline.all("healed")
                 if not event.data["ok"]]  # fmt: skip
     if audit is None:
         return [inconclusive(timeline, NAME, "the run ended without an audit of what it left")]
-    items = [*failures, *audit.data["items"]]
+    before = [item for item in audit.data["items"] if first and item in first.data["items"]]
+    items = [*failures, *(item for item in audit.data["items"] if item not in before)]
+    so_before = f" (as before the run: {'; '.join(before)})" if before else ""
+    numbers = {"objective": 0.0, "measured": float(len(items)), "unit": "count"}
     if items:
-        numbers = {"objective": 0.0, "measured": float(len(items)), "unit": "count"}
-        return [failed(timeline, NAME, "left behind: " + "; ".join(items), proof=tuple(items), **numbers)]
-    numbers = {"objective": 0.0, "measured": 0.0, "unit": "count"}
-    return [passed(timeline, NAME, "the audit after the run found nothing stopped, paused, shaped or left", **numbers)]
+        return [failed(timeline, NAME, f"left behind: {'; '.join(items)}{so_before}", proof=tuple(items), **numbers)]
+    said = f"the audit after the run found nothing stopped, paused, shaped or left{so_before}"
+    return [passed(timeline, NAME, said, **numbers)]

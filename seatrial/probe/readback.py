@@ -18,15 +18,34 @@ if TYPE_CHECKING:
     from seatrial.samples import Sample
 
 AT_ONCE = 64
+LAG_S = 3.0  # how long an acknowledged write may be absent before it is lost
+AGAIN_S = 0.2
 STRANGERS = 3  # ids that nobody wrote, asked for through the API
 NOT_THERE = (404, 410)
 
 
-def read_back(config: SamplerConfig, writes: Iterable[Sample], timeout_s: float = 15.0) -> list[ReadBack]:
-    """What is there of every write, and what is there that nobody wrote. What cannot be read in time is unreadable."""
+def read_back(
+    config: SamplerConfig, writes: Iterable[Sample], timeout_s: float = 15.0, lag_s: float = LAG_S
+) -> list[ReadBack]:
+    """What is there of every write, and what is there that nobody wrote. What cannot be read in time is unreadable.
+
+    An acknowledged write that is absent is read again for `lag_s`: a replica or a cache may lag behind.
+    """
     keys: dict[str, list[str]] = {}
+    acknowledged = set()
     for write in writes:
         keys.setdefault(write.stream, []).append(write.key)
+        if write.ok:
+            acknowledged.add((write.stream, write.key))
+    found, deadline = _read(config, keys, timeout_s), time.monotonic() + lag_s
+    while (missing := _missing(found, acknowledged)) and time.monotonic() < deadline:
+        time.sleep(AGAIN_S)
+        again = {(item.stream, item.key): item for item in _read(config, missing, timeout_s)}
+        found = [again.get((item.stream, item.key), item) if item.state == ABSENT else item for item in found]
+    return found
+
+
+def _read(config: SamplerConfig, keys: dict[str, list[str]], timeout_s: float) -> list[ReadBack]:
     found: list[ReadBack] = []
     if "ledger/api" in keys:
         found += asyncio.run(_through_api(config, keys["ledger/api"], timeout_s))
@@ -34,6 +53,15 @@ def read_back(config: SamplerConfig, writes: Iterable[Sample], timeout_s: float 
         if stream in keys:
             found += _compare(config, stream, keys[stream], _patiently(stored, config, timeout_s))
     return found
+
+
+def _missing(found: list[ReadBack], acknowledged: set[tuple[str, str]]) -> dict[str, list[str]]:
+    """The acknowledged writes that are absent, by stream."""
+    keys: dict[str, list[str]] = {}
+    for item in found:
+        if item.state == ABSENT and (item.stream, item.key) in acknowledged:
+            keys.setdefault(item.stream, []).append(item.key)
+    return keys
 
 
 class _Patience:

@@ -28,7 +28,7 @@ class Reattached(Protocol):
         """Carry out an undo step. Idempotent."""
 
     def residue(self) -> tuple[str, ...]:
-        """What a fault left behind, one sentence each."""
+        """What a fault left behind, one sentence each. Raises TargetError if it cannot be seen."""
 
     def resolve(self, template: str) -> str:
         """A string of the settings with `{component.url}` and the like replaced."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import TargetError
+from seatrial.errors import MissingCapability, TargetError
 from seatrial.ledger import PRESENT, ReadBack
 from seatrial.load.health import HEALTH_FILE
 from seatrial.roles import Effect, LinkShape, UndoStep
@@ -43,6 +43,8 @@ class FakeTarget:
     effective: bool = True  # False: the blow is struck and clients see nothing
     serves: bool = True  # False: it was never up
     heals: bool = True  # False: undo raises TargetError
+    lacks: tuple[str, ...] = ()  # undo operations for which nothing is there
+    before: tuple[str, ...] = ()  # what was stopped, paused or shaped before anybody came
     name: str = "fake"
     outages: list[tuple[float, float]] = field(default_factory=list)
     undone: list[UndoStep] = field(default_factory=list)
@@ -62,6 +64,9 @@ class FakeTarget:
 
     def attach(self) -> None:
         """It is up."""
+
+    def release(self) -> None:
+        """It is nobody's."""
 
     def down(self) -> None:
         """It is gone."""
@@ -86,6 +91,11 @@ class FakeTarget:
         """Down from now until cleared."""
         return self._strike(destination, NEVER)
 
+    def require(self, step: UndoStep) -> None:
+        """Raise MissingCapability for what it was told to lack."""
+        if step.operation in self.lacks:
+            raise MissingCapability(f"there is nothing that {step.operation} could take back")
+
     def undo(self, step: UndoStep) -> None:
         """End every outage that would not end by itself."""
         if not self.heals:
@@ -95,8 +105,8 @@ class FakeTarget:
         self.outages = [(start, now if end == NEVER else end) for start, end in self.outages]
 
     def residue(self) -> tuple[str, ...]:
-        """Outages that nobody ended."""
-        return tuple(f"down since {start:g}" for start, end in self.outages if end == NEVER)
+        """Outages that nobody ended, and what was so before."""
+        return self.before + tuple(f"down since {start:g}" for start, end in self.outages if end == NEVER)
 
     def _strike(self, component: str, seconds: float) -> Effect:
         now = self.clock.now()

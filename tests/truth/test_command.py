@@ -243,6 +243,32 @@ def test_a_run_that_is_interrupted_heals_and_leaves_nothing(workplace, number):
     wait_for(lambda: left_behind(workplace) == [], "the end of everything")
 
 
+def test_a_deployment_has_one_run_at_a_time_and_is_not_taken_down_beneath_it(workplace):
+    """A second run, and Ctrl-C for `seatrial up`: refused in one line with status 2, while the first run goes on."""
+    workplace.write("seatrial.toml", notes_settings())
+    workplace.write("story.yaml", story("pause", hold_s=30))
+    keeper = workplace.start("up")
+    lines = iter(keeper.stdout.readline, "")
+    folder = next(line for line in lines if "--attach" in line).split()[-1]
+    run = workplace.start("run", "story.yaml", f"--attach={folder}")
+    wait_for(lambda: '"effect"' in events(workplace), "the fault")
+    second = workplace.seatrial("run", "story.yaml", f"--attach={folder}")
+    refused = [line for line in second.err.splitlines() if line.startswith("seatrial:")]
+    assert (second.status, len(refused)) == (2, 1), second.err
+    assert f"in use by another seatrial (pid {run.pid})" in refused[0]
+    keeper.send_signal(signal.SIGINT)
+    said, _ = keeper.communicate(timeout=DEADLINE_S)
+    assert keeper.returncode == 2, said
+    assert f"in use by another seatrial (pid {run.pid})" in said.splitlines()[-1]
+    run.send_signal(signal.SIGINT)
+    out, _ = run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 1, out
+    assert '"healed"' in events(workplace)
+    assert "FAIL" not in out
+    assert workplace.seatrial("recover").status == 0
+    wait_for(lambda: left_behind(workplace) == [], "the end of everything")
+
+
 def test_init_writes_settings_that_verify_accepts_and_never_overwrites(workplace):
     """A second `init` is refused."""
     assert workplace.seatrial("init").status == 0

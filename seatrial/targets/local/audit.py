@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.errors import TargetError
 from seatrial.targets.local import processes, supervision
 from seatrial.targets.local.exhaustion import helpers
 from seatrial.targets.local.links import shaped_links
@@ -14,11 +13,8 @@ if TYPE_CHECKING:
 
 
 def residue(deployment: Deployment) -> tuple[str, ...]:
-    """Components that do not run, frozen processes, shaped links, helpers that hold connections."""
-    try:
-        found = [sentence for name in deployment.programs for sentence in _component(deployment, name)]
-    except TargetError as error:
-        return (str(error),)
+    """Components that do not run, frozen processes, shaped links, helpers. Raises TargetError if it cannot be seen."""
+    found = [sentence for name in deployment.programs for sentence in _component(deployment, name)]
     return (*found, *shaped_links(deployment))
 
 

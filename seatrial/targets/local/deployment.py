@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import InputError, TargetError
+from seatrial.errors import InputError, TargetError, in_one_line
 
 HOST = "127.0.0.1"
 MARK = "SEATRIAL_DEPLOYMENT"  # in the environment of every process of a deployment: its folder
@@ -96,14 +96,14 @@ class Deployment:
 
 
 def load_deployment(folder: Path) -> Deployment:
-    """Read a deployment back from its folder. Raises TargetError if there is none."""
+    """Read a deployment back from its folder. Raises TargetError if there is none, or its file was spoilt."""
     try:
         value = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TargetError(f"no local deployment can be read from {folder}: {error}") from None
-    programs = [Program(**_tuples(item)) for item in value["programs"]]
-    links = tuple(Link(**item) for item in value["links"])
-    return Deployment(folder, {program.name: program for program in programs}, links, tuple(value["secrets"]))
+        programs = [Program(**_tuples(item)) for item in value["programs"]]
+        links = tuple(Link(**item) for item in value["links"])
+        return Deployment(folder, {program.name: program for program in programs}, links, tuple(value["secrets"]))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise TargetError(f"no local deployment can be read from {folder}: {in_one_line(error)}") from None
 
 
 def write_private(path: Path, text: str, mode: int = 0o600) -> None:

@@ -1,7 +1,8 @@
 """The helper that takes every connection slot of a server, and each that becomes free, until it ends.
 
-It reads one line of JSON from its standard input: `{"kind", "url", "expires_s"}`. It writes a line once no slot is
-left. It ends after expires_s, on SIGTERM, and when its standard input ends: with the process that started it.
+It reads one line of JSON from its standard input: `{"kind", "url", "expires_s"}`. It writes a line once the server
+says that no slot is left. It ends after expires_s, on SIGTERM, and when its standard input ends: with the process that
+started it.
 """
 
 from __future__ import annotations
@@ -19,33 +20,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RETRY_S = 0.02
+FULL_POSTGRESQL = ("too many clients", "too many connections", "remaining connection slots are reserved")
+FULL_REDIS = b"max number of clients reached"
+
+
+class Refused(Exception):
+    """The server took no connection; `full` if it said that this is for want of a slot."""
+
+    def __init__(self, words: str, *, full: bool) -> None:
+        super().__init__(words)
+        self.full = full
 
 
 def take_postgresql(url: str) -> Any:  # noqa: ANN401 - a connection that has to be kept
-    """Take a slot, or return None if none is left."""
+    """Take a slot. Raises Refused."""
     import psycopg
 
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="seatrial-exhaust")
-    except psycopg.OperationalError:
-        return None
+    except psycopg.OperationalError as error:
+        words = " ".join(str(error).split())[-200:]
+        # libpq keeps the SQLSTATE of a refusal to itself; these are the three messages of 53300.
+        raise Refused(words, full=any(said in words for said in FULL_POSTGRESQL)) from None
 
 
 def take_redis(url: str) -> Any:  # noqa: ANN401 - a connection that has to be kept
-    """Take a slot, or return None if none is left."""
+    """Take a slot. Raises Refused."""
     parts = urlsplit(url)
-    connection: socket.socket | None = None
-    try:
-        connection = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379), 5)
-        connection.sendall(b"PING\r\n")
-        answer = connection.recv(256)
-    except OSError:
-        answer = b""
-    if connection and answer and b"max number of clients" not in answer:
+    with contextlib.ExitStack() as stack:
+        try:
+            address = (parts.hostname or "127.0.0.1", parts.port or 6379)
+            connection = stack.enter_context(socket.create_connection(address, 5))
+            connection.sendall(b"PING\r\n")
+            answer = connection.recv(256)
+        except OSError as error:
+            raise Refused(error.strerror or str(error), full=False) from None
+        if not answer or FULL_REDIS in answer:
+            raise Refused(answer.decode(errors="replace").strip() or "the connection was closed", full=bool(answer))
+        stack.pop_all()
         return connection
-    if connection:
-        connection.close()
-    return None
 
 
 TAKE: dict[str, Callable[[str], Any]] = {"postgresql": take_postgresql, "redis": take_redis}
@@ -59,11 +72,12 @@ def main() -> None:
     told = False
     while time.monotonic() < deadline_s and not _ended():
         held = [connection for connection in held if not _broken(connection)]
-        connection = take(order["url"])
-        if connection is not None:
-            held.append(connection)
+        try:
+            held.append(take(order["url"]))
             continue
-        if not told:
+        except Refused as refused:
+            full = refused.full
+        if full and not told:
             told = True
             with contextlib.suppress(BrokenPipeError):
                 sys.stdout.write(json.dumps({"held": len(held)}) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -19,7 +18,7 @@ from seatrial.errors import MissingCapability, TargetError
 from seatrial.roles import Effect
 from seatrial.targets.local import processes
 from seatrial.targets.local.deployment import MARK, write_private
-from seatrial.targets.local.exhaust import take_redis
+from seatrial.targets.local.exhaust import TAKE, Refused
 from seatrial.targets.local.pings import startup_refusal
 from seatrial.targets.local.watch import wait_until
 
@@ -34,8 +33,7 @@ TOO_MANY_CONNECTIONS = "53300"  # SQLSTATE
 def exhaust_connections(deployment: Deployment, name: str, expires_s: float, children: Children) -> Effect:
     """Take them all, by a helper that ends with this process. Raises MissingCapability for a kind without slots."""
     program = deployment.program(name)
-    if program.kind not in ("postgresql", "redis"):
-        raise MissingCapability(f"{name} is of kind {program.kind}; slots can be taken of postgresql and redis")
+    require_slots(program)
     release_connections(deployment, name)
     refused_before = refusal(program)
     struck_s = time.monotonic()
@@ -43,12 +41,18 @@ def exhaust_connections(deployment: Deployment, name: str, expires_s: float, chi
     children.add(helper)
     held = _await_full(helper)
     if held is None:
-        free = f"slots of {name} were still free after {FULL_S:g} s"
+        free = f"{name} refused no connection for want of a slot within {FULL_S:g} s"
         return Effect(struck_s, False, time.monotonic(), (free,))
     found = refusal(program)
-    said = (f"helper pid {helper.pid} holds {held} connections to {name}",
-            f"a new connection was {f'refused: {found}' if found else 'accepted all the same'}")  # fmt: skip
-    return Effect(struck_s, bool(found) and not refused_before, time.monotonic(), said)
+    seen = refused_before is None and found is not None and found.full
+    said = (f"helper pid {helper.pid} holds {held} connections to {name}", _told(refused_before, found))
+    return Effect(struck_s, seen, time.monotonic(), said)
+
+
+def require_slots(program: Program) -> None:
+    """Raise MissingCapability for a kind whose slots are not known."""
+    if program.kind not in TAKE:
+        raise MissingCapability(f"{program.name} is of kind {program.kind}; slots can be taken of {' and '.join(TAKE)}")
 
 
 def release_connections(deployment: Deployment, component: str) -> None:
@@ -77,28 +81,24 @@ def helpers(deployment: Deployment, name: str) -> list[psutil.Process]:
     return [process] if same and processes.alive(process) else []
 
 
-def refusal(program: Program) -> str | None:
-    """How the server refuses a new ordinary connection for lack of a slot; None if it takes one."""
-    if program.kind == "redis":
-        connection = take_redis(program.url)
-        with contextlib.suppress(AttributeError):
-            connection.close()
-        return "max number of clients reached" if connection is None else None
-    code = startup_refusal(program, 2.0)
-    if code == TOO_MANY_CONNECTIONS:
-        return f"SQLSTATE {code}, too many connections"
-    return _refusal_after_login(program)
-
-
-def _refusal_after_login(program: Program) -> str | None:
-    """Slots that are left for superusers are refused to others only after they have said who they are."""
-    import psycopg
-
+def refusal(program: Program) -> Refused | None:
+    """How the server refuses a new ordinary connection, for want of a slot or otherwise; None if it takes one."""
+    if program.kind == "postgresql" and startup_refusal(program, 2.0) == TOO_MANY_CONNECTIONS:
+        return Refused(f"SQLSTATE {TOO_MANY_CONNECTIONS}, too many connections", full=True)
     try:
-        psycopg.connect(program.url, connect_timeout=2).close()
-    except psycopg.OperationalError as error:
-        return " ".join(str(error).split())[-200:]
+        # PostgreSQL refuses the slots that are left for superusers to others only after they have said who they are.
+        TAKE[program.kind](program.url).close()
+    except Refused as refused:
+        return refused
     return None
+
+
+def _told(before: Refused | None, found: Refused | None) -> str:
+    if before is not None:
+        return f"before the blow, a new connection was refused already: {before}"
+    if found is None:
+        return "a new connection was accepted all the same"
+    return f"a new connection was refused{'' if found.full else ', though not for want of a slot'}: {found}"
 
 
 def _start(deployment: Deployment, program: Program, expires_s: float) -> subprocess.Popen[bytes]:

@@ -46,10 +46,10 @@ def clear_link(deployment: Deployment, source: str, destination: str) -> None:
 
 
 def shaped_links(deployment: Deployment) -> list[str]:
-    """A sentence for each link that is not clean."""
+    """A sentence for each link that is not clean. Raises TargetError if the proxy does not answer."""
     state = link_state(deployment)
     if state is None:
-        return ["the link proxy does not answer"]
+        raise TargetError("the link proxy does not answer")
     return [f"link {name} is shaped: {_words(LinkShape(**link['shape']))}" for name, link in state.items()
             if link["shape"]]  # fmt: skip
 

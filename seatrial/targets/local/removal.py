@@ -25,7 +25,7 @@ KILL_S = 10.0
 
 
 def take_down(folder: Path) -> None:
-    """End every process of the deployment, then remove the folder. Idempotent. Raises TargetError if one survives."""
+    """End every process of the deployment, then remove the folder. Idempotent. Raises TargetError if anything stays."""
     known = processes.of_folder(folder)
     if known:
         processes.send((process for process in known if processes.frozen(process)), signal.SIGCONT)
@@ -35,7 +35,10 @@ def take_down(folder: Path) -> None:
     left = processes.slay(lambda: set(filter(processes.alive, known)) | processes.of_folder(folder), KILL_S)
     if left:
         raise TargetError(f"{processes.pids(left)} of {folder} could not be ended")
-    _remove(folder)
+    try:
+        _remove(folder)
+    except OSError as error:
+        raise TargetError(f"{folder} could not be removed: {error.strerror or error}") from None
 
 
 def _shut_down(folder: Path) -> set[psutil.Process]:

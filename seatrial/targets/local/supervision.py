@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.parsers.expat import ExpatError
 
 from seatrial.errors import TargetError
 from seatrial.targets.local.deployment import LINKS, MARK, PART, Deployment, Program, write_private
@@ -97,8 +98,11 @@ def launch(deployment: Deployment, children: Children) -> None:
 
 
 def state(deployment: Deployment, name: str) -> State:
-    """The state of a program. Raises TargetError if supervisord does not answer."""
-    found: dict[str, Any] = call(deployment, "getProcessInfo", name)
+    """The state of a program. Raises TargetError if supervisord does not answer, or does not know it."""
+    try:
+        found: dict[str, Any] = call(deployment, "getProcessInfo", name)
+    except xmlrpc.client.Fault as fault:
+        raise TargetError(f"{name}: {fault.faultString}") from None
     return State(str(found["statename"]), int(found["pid"]), str(found["spawnerr"] or found["description"]))
 
 
@@ -110,7 +114,7 @@ def call(deployment: Deployment, method: str, *arguments: object) -> Any:  # noq
     server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
     try:
         return getattr(server.supervisor, method)(*arguments)
-    except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
+    except (OSError, HTTPException, ExpatError, xmlrpc.client.ProtocolError, xmlrpc.client.ResponseError) as error:
         raise TargetError(f"the supervisor of {deployment.folder} does not answer: {error}") from None
     finally:
         transport.close()

@@ -14,14 +14,16 @@ from seatrial.errors import InputError, TargetError
 from seatrial.masking import Masker
 from seatrial.targets.local import audit, exhaustion, lifecycle, links
 from seatrial.targets.local.children import Children
+from seatrial.targets.local.claim import Claim
 from seatrial.targets.local.deployment import OWNED, Deployment, load_deployment
 from seatrial.targets.local.plan import make_plan, outside_values, start_order
 from seatrial.targets.local.removal import take_down
 from seatrial.targets.local.startup import Startup
+from seatrial.targets.local.taking_back import require, take_back
 from seatrial.targets.local.templates import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from seatrial.roles import Effect, LinkShape, UndoStep
     from seatrial.settings import Settings
@@ -36,6 +38,7 @@ class Attached:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._claim = Claim(folder)
 
     @property
     def exists(self) -> bool:
@@ -47,24 +50,23 @@ class Attached:
         """Kind and folder: all that `seatrial.targets.reattach` needs."""
         return {"kind": "local", "folder": str(self.folder)}
 
+    def require(self, step: UndoStep) -> None:
+        """Raise MissingCapability or InputError if what the step takes back cannot be done here."""
+        require(load_deployment(self.folder), step)
+
     def undo(self, step: UndoStep) -> None:
-        """Carry out an undo step. Idempotent; where no deployment is left there is nothing to undo."""
+        """Carry out an undo step. Idempotent; where no deployment is left there is nothing to undo.
+
+        Raises TargetError, also if another process has the deployment to itself.
+        """
         if step.operation == "down":
             self.down()
-            return
-        operations: dict[str, Callable[..., None]] = {
-            "start": lifecycle.start,
-            "resume": lifecycle.resume,
-            "clear_link": links.clear_link,
-            "release_connections": exhaustion.release_connections,
-        }
-        if step.operation not in operations:
-            raise InputError(f"an undo operation ({', '.join(operations)}, down)", step.operation)
-        if self.folder.exists():
-            operations[step.operation](load_deployment(self.folder), **step.arguments)
+        elif self.folder.exists():
+            with self._claim.held():
+                take_back(load_deployment(self.folder), step)
 
     def residue(self) -> tuple[str, ...]:
-        """What a fault left behind, one sentence each."""
+        """What a fault left behind, one sentence each. Raises TargetError if it cannot be seen."""
         return audit.residue(load_deployment(self.folder)) if self.folder.exists() else ()
 
     def resolve(self, template: str) -> str:
@@ -74,8 +76,12 @@ class Attached:
         return fill(template, values, "seatrial.toml")
 
     def down(self) -> None:
-        """End every process and remove the folder. Idempotent. Raises TargetError if a process survives."""
-        take_down(self.folder)
+        """End every process and remove the folder. Idempotent. Raises TargetError if a process survives.
+
+        Raises it, too, before anything is ended, if another process has the deployment to itself.
+        """
+        with self._claim.held():
+            take_down(self.folder)
 
 
 class LocalTarget(Attached):
@@ -110,16 +116,24 @@ class LocalTarget(Attached):
             raise
 
     def attach(self) -> None:
-        """Use the deployment that another process keeps up in the folder. Raises TargetError if there is none."""
+        """Have the deployment in the folder to oneself. Raises TargetError if there is none, or another has it."""
+        self._claim.take()
         self._deployment = load_deployment(self.folder)
         for secret in self._deployment.secrets:
             self._masker.add(secret)
 
     def down(self) -> None:
-        """End every process and remove the folder. Idempotent."""
-        super().down()
-        self._children.end()
+        """End every process and remove the folder. Idempotent. Raises TargetError, see `Attached.down`."""
+        with self._claim.held():
+            try:
+                take_down(self.folder)
+            finally:
+                self._children.end()
         self._deployment = None
+
+    def release(self) -> None:
+        """Let others have the deployment. Idempotent."""
+        self._claim.release()
 
     def resolve(self, template: str) -> str:
         """The template as a client outside sees it. Raises TargetError before `up`."""
