@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial import __version__, engine, undo
 from seatrial.catalogue import is_shipped
 from seatrial.clock import SystemClock
-from seatrial.errors import InputError, Interrupted, MissingCapability, TargetError, attempt
+from seatrial.errors import InputError, Interrupted, MissingCapability, SeatrialError, TargetError, attempt
 from seatrial.folders import new_folder
 from seatrial.healing import carry_out, heal_abandoned, ledger_steps
 from seatrial.masking import Masker
