@@ -200,7 +200,7 @@ KUBERNETES = [
         "",
     ),
     ("the DSN names a port that the Service has not", CONFIG, 'POSTGRES_PORT: "5432"', 'POSTGRES_PORT: "5433"', ""),
-    ("the DSN names a database that nobody makes", APP, "/$(POSTGRES_DB)", "/insite", ""),
+    ("the DSN names a database that nobody makes", APP, "/$(POSTGRES_DB)", "/insite", "value: postgresql://"),
 ]
 
 COMPOSE_FILES = [
@@ -223,8 +223,8 @@ COMPOSE_FILES = [
     (
         "a password that may be missing",
         COMPOSE,
-        "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?set it in .env}\n    ports",
-        "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}\n    ports",
+        "SECRET_KEY: ${SECRET_KEY:?set it in .env}",
+        "SECRET_KEY: ${SECRET_KEY}",
         "",
     ),
     (
@@ -300,7 +300,7 @@ COMPOSE_FILES = [
         "HEALTHCHECK",
     ),
     (
-        "a health check of another port",
+        "a service's health check of another port",
         COMPOSE,
         'http://localhost:8000/health"]\n      interval',
         'http://localhost:8080/health"]\n      interval',
@@ -625,14 +625,10 @@ DISASTERS = [
 
 # What no rule finds yet; each has to be found in the end, and is struck out here when it is.
 OPEN = {
-    "the container's port is another than the application's",
-    "two databases that know nothing of each other",
-    "the probe asks a path that is not there",
-    "the DSN names a database that nobody makes",
     "rules that are not loaded",
     "a metric that nobody exports",
     "nobody scrapes the application",
-    *(row[0] for rows in (COMPOSE_FILES, IMAGES, SCRIPTS, PIPELINES, LOGS, DISASTERS) for row in rows),
+    *(row[0] for rows in (SCRIPTS, PIPELINES, LOGS, DISASTERS) for row in rows),
 }
 GROUPS = (KUBERNETES, COMPOSE_FILES, IMAGES, METRICS, SCRIPTS, PIPELINES, LOGS, DISASTERS)
 DEFECTS = [Defect(*row) for rows in GROUPS for row in rows]
