@@ -94,7 +94,8 @@ def _what_runs(command: Command) -> Iterator[str]:
     if program and program[0] in ("sh", "bash", "ash", "dash", "source", ".") and "-c" not in program:
         yield "$" if len(program) == 1 else program[-1] if program[-1].startswith("$") else f"/{program[-1]}.sh"
     if program and program[0] in _MANAGERS:
-        yield from (word for word in program[1:] if word.startswith("$"))
+        values = command.script.values
+        yield from (word for word in program[1:] if Script.filled(word, values).startswith("$"))
 
 
 def _stay(script: Script) -> list[str]:

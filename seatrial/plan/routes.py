@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _BY_ITSELF = re.compile(r"/(?:docs|redoc|openapi\.json|metrics|static|favicon\.ico)?(?:/|$)")
 _BY_OTHERS = re.compile(r"health|actuator|django|terminus|probes?\b", re.IGNORECASE)
+# What writes its routes with a slash before them, and what does not.
+_WITH_SLASH = re.compile(r"\b(?:FastAPI|Starlette|Flask|Quart|Sanic|Litestar)\(")
+_WITHOUT = re.compile(r"django|tornado|aiohttp|urlpatterns")
 
 
 @lru_cache(maxsize=2)
@@ -35,7 +38,9 @@ def no_route(path: str, plan: Plan) -> bool:
     alone = len(plan.dockerfiles) == 1 and any(place.file.suffix == ".py" for place in plan.application.paths.values())
     if not alone or not last or "$" in path or "{" in path or _BY_ITSELF.fullmatch(path) or _libraries(plan):
         return False
-    return not re.search(rf"[/\"']{re.escape(last)}[/\"'?{{]", _code(plan))
+    code = _code(plan)
+    before = "/" if _WITH_SLASH.search(code) and not _WITHOUT.search(code) else r"[/\"']"
+    return not re.search(rf"{before}{re.escape(last)}[/\"'?{{]", code)
 
 
 def known_routes(plan: Plan) -> str:

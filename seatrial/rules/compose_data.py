@@ -10,6 +10,7 @@ from seatrial.plan.datastores import Datastore, datastore_of
 from seatrial.plan.volumes import DATA_VARIABLES, appending, data_moved, lies_in
 from seatrial.plan.wiring import UNKNOWN
 from seatrial.rules.compose_names import projects
+from seatrial.rules.compose_start import runs_once
 from seatrial.rules.image_command import services
 
 if TYPE_CHECKING:
@@ -75,14 +76,21 @@ def data_path(service: Service, _plan: Plan) -> Iterator[Found]:
             yield mount.node, f"{said}, on no named volume: after `down` and `up` it starts empty"
 
 
+def _written(service: Service) -> Mount | None:
+    """The volume on which a server writes its data, be it started by a script of its own."""
+    store = datastore_of(service.image)
+    started = not service.node.get("entrypoint") or service.node.get("restart").text not in ("", "no")
+    mount = _over(service, store, store.data) if store and started and not runs_once(service) else None
+    return mount if mount and mount.source and not mount.read_only else None
+
+
 @rule("compose-data-shared", CRITICAL, over=projects)
 def data_shared(project: Project, _plan: Plan) -> Iterator[Found]:
     """Two servers on one data directory."""
     taken: dict[str, Service] = {}
     for service in project.services.values():
-        home = _directory(service)
-        mount = _over(service, *home) if home else None
-        if mount is None or not mount.source:
+        mount = _written(service)
+        if mount is None:
             continue
         other = taken.setdefault(mount.source, service)
         if other is not service:

@@ -39,8 +39,11 @@ def _check(service: Service) -> tuple[Check, Node] | None:
 @rule("compose-healthcheck-missing", MAJOR, over=services)
 def healthcheck_missing(service: Service, plan: Plan) -> Iterator[Found]:
     """A datastore, or something that others depend on, without a health check."""
-    needed = any(service.name in each.depends_on for each in service.project.services.values())
+    conditions = [each.depends_on.get(service.name) for each in service.project.services.values()]
+    needed = any(conditions)
     store = datastore_of(service.image) is not None and not service.node.get("entrypoint")
+    if "service_healthy" in conditions:
+        return  # that is worse, and told where it is written
     if (needed or store) and not runs_once(service) and has_health(service, plan) is False:
         yield service.place, "has no healthcheck: nothing can wait for it, and nobody sees when it hangs"
 

@@ -77,7 +77,7 @@ def _near(path: PurePosixPath, plan: Plan) -> str:
 def code_mounted(service: Service, plan: Plan) -> Iterator[Found]:
     """The source code over the one in the image."""
     dockerfile = dockerfile_of(service, plan)
-    if dockerfile is None or _DEVELOPERS.search(str(service.node.get("volumes").file)):
+    if dockerfile is None or _DEVELOPERS.search(service.node.get("volumes").file.name):
         return
     stages = dockerfile.lineage(dockerfile.final)
     home = next((each.rest.rstrip("/") for stage in reversed(stages) for each in reversed(stage.of("WORKDIR"))), "")

@@ -77,7 +77,7 @@ def dependency_missing(service: Service, _plan: Plan) -> Iterator[Found]:
     told: set[str] = set()
     for link in links_of(service):
         for other in behind(link):
-            stored = datastore_of(other.image) is not None and other is not service
+            stored = datastore_of(other.image) is not None and other is not service and not runs_once(service)
             if stored and other.name not in told and not _waits(service, other):
                 told.add(other.name)
                 yield (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
-from seatrial.plan.built import contexts, has_code, is_test, server_in, start_words
-from seatrial.plan.compose import Service, normal
+from seatrial.plan.built import contexts, has_code, server_in, start_words
+from seatrial.plan.compose import Service
 from seatrial.plan.image_contents import contents_of
+from seatrial.plan.modules import missing_module
 from seatrial.plan.python_packages import lacks_server
 from seatrial.plan.server import LOCAL, server_of
 from seatrial.rules.image_base import dockerfiles
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from seatrial.plan.dockerfile import Dockerfile
     from seatrial.plan.files import Place
     from seatrial.plan.server import Server
+
+_DEVELOPERS = re.compile(r"dev|local|override|test|debug", re.IGNORECASE)  # in the name of a file that is theirs
 
 
 def services(plan: Plan) -> list[Service]:
@@ -74,41 +77,12 @@ def module_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     server, folders = server_in(dockerfile, plan), contexts(dockerfile, plan)
     if server is None or not server.module or not all(has_code(folder, plan) for folder in folders):
         return
-    module, _, attribute = server.module.partition(":")
-    last = module.rpartition(".")[2]
-    files = _files_of(last, folders, plan)
-    said = f"{server.program} is started with {server.module}"
-    if not files:
-        yield start_place(dockerfile), f"{said}, and there is no {last}.py: the container ends at once"
-    elif not any(
-        attribute.removesuffix("()") in plan.sources[path].text or "import *" in plan.sources[path].text
-        for path in files
-    ):
-        yield start_place(dockerfile), f"{said}, and {files[0]} has no {attribute}: the container ends at once"
-    elif "." not in module and _copied_flat(dockerfile) and not any(path.parent in folders for path in files):
-        tail = f"only {files[0]}, which is copied into that folder: the container ends at once"
-        yield start_place(dockerfile), f"{said}, and the working directory gets no {last}.py, {tail}"
-
-
-def _files_of(name: str, folders: tuple[PurePosixPath, ...], plan: Plan) -> list[PurePosixPath]:
-    inside = [
-        path for path in plan.sources if any(path.is_relative_to(folder) for folder in folders) and not is_test(path)
-    ]
-    return [path for path in inside if path.name == f"{name}.py" or str(path).endswith(f"{name}/__init__.py")]
-
-
-def _copied_flat(dockerfile: Dockerfile) -> bool:
-    """Does the working directory get the whole context as it is, and nothing else that holds code?"""
-    stages = dockerfile.lineage(dockerfile.final)
-    workdirs = [each.rest.strip() for stage in stages for each in stage.of("WORKDIR")]
-    copies = [each for stage in stages for each in stage.of("COPY", "ADD")]
-    if len(workdirs) != 1 or "PYTHONPATH" in dockerfile.variables or any("from" in each.flags for each in copies):
-        return False
-    words = " ".join(start_words(dockerfile))
-    code = [each.words for each in copies if not all("requirements" in word for word in each.words[:-1])]
-    flat = all(normal(PurePosixPath(word)) == PurePosixPath() for each in code for word in each[:-1])
-    here = all(each[-1].rstrip("/") in (".", "", workdirs[0].rstrip("/")) for each in code)
-    return bool(code) and flat and here and not any(option in words for option in ("--app-dir", "--chdir", "cd "))
+    why = missing_module(server.module, dockerfile, plan)
+    if why:
+        yield (
+            start_place(dockerfile),
+            f"{server.program} is started with {server.module}, and {why}: the container ends at once",
+        )
 
 
 @rule("image-server-not-installed", CRITICAL, over=dockerfiles)
@@ -124,7 +98,7 @@ def server_not_installed(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
 def reloads(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     """A server in the mode of a developer's machine."""
     server = server_in(dockerfile, plan)
-    if server is not None and server.reloads:
+    if server is not None and server.reloads and not _DEVELOPERS.search(dockerfile.file.name):
         yield (
             start_place(dockerfile),
             f"starts {server.program} in the mode for developers: one process that watches its files",
@@ -136,8 +110,7 @@ def service_reloads(service: Service, _plan: Plan) -> Iterator[Found]:
     """The same by the command of a service, in a file that is not one for developers."""
     server = server_of(service.command, service.values) if service.command else None
     command = service.node.get("command")
-    developers = any(word in str(command.file) for word in ("dev", "local", "override", "test", "debug"))
-    if server is not None and server.reloads and not developers:
+    if server is not None and server.reloads and not _DEVELOPERS.search(command.file.name):
         yield command, f"starts {server.program} in the mode for developers: one process that watches its files"
 
 

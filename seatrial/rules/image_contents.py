@@ -143,7 +143,7 @@ def _is_made(source: str) -> bool:
 def copies_everything(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     """COPY of the whole context without a .dockerignore."""
     folders = contexts(dockerfile, plan)
-    if any(ignore_file(dockerfile, folder, plan) for folder in folders):
+    if len(plan.sources) < 2 or any(ignore_file(dockerfile, folder, plan) for folder in folders):
         return
     for stage in dockerfile.lineage(dockerfile.final):
         for instruction, sources in _copies(stage):

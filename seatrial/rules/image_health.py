@@ -33,8 +33,9 @@ def check_in(dockerfile: Dockerfile) -> tuple[Check, Instruction] | None:
 
 
 def _checked_outside(dockerfile: Dockerfile, plan: Plan) -> bool:
-    """Does everything that runs the image bring a check of its own?"""
-    found = [each.healthcheck is not None and not each.healthcheck.disabled for each in services_of(dockerfile, plan)]
+    """Does everything that runs the image's own program bring a check of its own?"""
+    running = [each for each in services_of(dockerfile, plan) if not each.command]
+    found = [each.healthcheck is not None and not each.healthcheck.disabled for each in running]
     pods = [each for each in plan.containers if image_here(each.image, plan) is dockerfile]
     found += [any(each.node.get(probe) for probe in PROBES) for each in pods]
     return bool(found) and all(found)

@@ -101,7 +101,8 @@ def _global_names(dockerfile: Dockerfile, plan: Plan) -> set[str]:
 
 def _undefined(instruction: Instruction, known: set[str], dockerfile: Dockerfile) -> Iterator[Found]:
     for name in dict.fromkeys(_uses(instruction.rest)):
-        if name in known or _PLATFORM.fullmatch(name) or _OF_BASES.fullmatch(name):
+        of_others = _PLATFORM.fullmatch(name) or (_OF_BASES.fullmatch(name) and name not in dockerfile.arguments)
+        if name in known or of_others:
             continue
         why = (
             "an ARG before FROM is known only to FROM"
