@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from seatrial.plan import Plan
     from seatrial.plan.dockerfile import Dockerfile
+    from seatrial.plan.files import Source
 
 _BRINGS_SERVERS = re.compile(
     r"\[(?:standard|all|server)|gradio|chainlit|mlflow|prefect|bentoml|litellm|vllm|\bray\b|\bmcp\b|fastmcp|dagster|nicegui|"
@@ -47,21 +48,35 @@ def _lists(arguments: list[str]) -> list[str]:
     return [after for before, after in pairs if before in ("-r", "--requirement")]
 
 
+def package_lists(dockerfile: Dockerfile, plan: Plan) -> list[Source]:
+    """The lists of packages that `pip install -r` is given; empty where one of them is not here, or others install."""
+    arguments = _arguments(dockerfile)
+    found = []
+    for file in _lists(arguments or []):
+        paths = [
+            normal(folder / each) for folder in contexts(dockerfile, plan) for each in (file, PurePosixPath(file).name)
+        ]
+        source = next((plan.sources[path] for path in paths if path in plan.sources), None)
+        if source is None:
+            return []
+        found.append(source)
+    return found
+
+
+def requirements(source: Source) -> list[tuple[int, str]]:
+    """The lines of a list that ask for something, with their numbers; comments and options of a line gone."""
+    lines = (
+        (number, re.split(r"\s+#|\s+--|;", line, maxsplit=1)[0].strip()) for number, line in enumerate(source.lines, 1)
+    )
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
+
+
 def lacks_server(dockerfile: Dockerfile, name: str, plan: Plan) -> str:
     """The list of packages that lacks a server which nothing else installs either; empty where it may be there."""
-    arguments = _arguments(dockerfile)
-    if not arguments or not _lists(arguments):
-        return ""
+    sources = package_lists(dockerfile, plan)
+    arguments = _arguments(dockerfile) or []
     others = [word for word in arguments if not word.startswith("-") and word not in _lists(arguments)]
-    texts = [plan.sources.get(normal(folder / PurePosixPath(file).name)) for file in _lists(arguments)
-             for folder in contexts(dockerfile, plan)]  # fmt: skip
-    lines = [
-        line.strip()
-        for text in texts
-        if text
-        for line in text.lines
-        if line.strip() and not line.strip().startswith("#")
-    ]
-    known = all(texts) and not any(_BRINGS_SERVERS.search(line) or line.startswith("-") for line in lines)
+    lines = [line for source in sources for _, line in requirements(source)]
+    known = lines and not any(_BRINGS_SERVERS.search(line) or line.startswith("-") for line in lines)
     there = any(name in line.lower() for line in [*lines, *others]) or any("." in word for word in others)
-    return "" if there or not known or not lines else ", ".join(_lists(arguments))
+    return "" if there or not known else ", ".join(_lists(arguments))

@@ -19,7 +19,8 @@ _WITHOUT = re.compile(r"django|tornado|aiohttp|urlpatterns")
 
 
 @lru_cache(maxsize=2)
-def _code(plan: Plan) -> str:
+def code_of(plan: Plan) -> str:
+    """All code of the application, tests left out."""
     return "\n".join(source.text for path, source in plan.sources.items() if path.suffix == ".py" and not is_test(path))
 
 
@@ -38,7 +39,7 @@ def no_route(path: str, plan: Plan) -> bool:
     alone = len(plan.dockerfiles) == 1 and any(place.file.suffix == ".py" for place in plan.application.paths.values())
     if not alone or not last or "$" in path or "{" in path or _BY_ITSELF.fullmatch(path) or _libraries(plan):
         return False
-    code = _code(plan)
+    code = code_of(plan)
     before = "/" if _WITH_SLASH.search(code) and not _WITHOUT.search(code) else r"[/\"']"
     return not re.search(rf"{before}{re.escape(last)}[/\"'?{{]", code)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seatrial.findings.registry import MAJOR, MINOR, Found, rule
 from seatrial.plan.built import dockerfile_of
 from seatrial.plan.compose_links import marked
-from seatrial.plan.datastores import datastore_of, repository, tag
+from seatrial.plan.datastores import repository, tag
 from seatrial.plan.reach import image_name
 from seatrial.plan.wiring import UNKNOWN
 from seatrial.rules.compose_names import projects
@@ -110,22 +110,3 @@ def _kept_low(node: Node) -> bool:
     return any(
         text.startswith("no-new-privileges") and "false" not in text for text in node.get("security_opt").texts()
     )
-
-
-def _release(image: str) -> str:
-    match = re.match(r"(?:pg)?(\d+)", tag(image))
-    return match[1] if match else ""
-
-
-@rule("compose-release-differs", MAJOR, over=services)
-def release_differs(service: Service, plan: Plan) -> Iterator[Found]:
-    """A datastore of another release than the one in Kubernetes."""
-    store, mine = datastore_of(service.image), _release(service.image)
-    if store is None or not mine:
-        return
-    for container in plan.containers:
-        other, theirs = datastore_of(container.image), _release(container.image)
-        if other is not None and other.name == store.name and theirs and theirs != mine:
-            said = f"runs {store.name} {mine}, and {container.workload.label} runs {theirs}"
-            yield service.node.get("image"), f"{said}: what is tried on one does not hold for the other"
-            return

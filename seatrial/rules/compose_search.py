@@ -38,31 +38,33 @@ def is_open(service: Service) -> bool | None:
 @rule("compose-search-open", MAJOR, over=services)
 def search_open(service: Service, _plan: Plan) -> Iterator[Found]:
     """Elasticsearch with its security switched off."""
-    if image_name(service.image) == "elasticsearch" and is_open(service) and _SECURITY in given(service):
+    outside = any(port.everywhere for port in service.ports)  # which is told where the logs are looked at
+    off = image_name(service.image) == "elasticsearch" and is_open(service) and _SECURITY in given(service)
+    if off and not outside:
         said = "switches Elasticsearch's security off"
         yield given(service)[_SECURITY].node, f"{said}: whoever reaches it reads, changes and deletes all that is in it"
 
 
+@rule("compose-beat-unreadable", CRITICAL, over=services)
+def beat_unreadable(service: Service, _plan: Plan) -> Iterator[Found]:
+    """A Beat that may not read the logs of Docker's containers."""
+    user = service.text("user")
+    for mount in service.mounts if "/beats/" in service.image and not user else ():
+        if mount.source.rstrip("/") == "/var/lib/docker/containers":
+            said = "reads the containers' logs as an ordinary user, and they belong to root"
+            yield mount.node, f"{said}: it ships nothing (user: root)"
+
+
 @rule("compose-search-login", CRITICAL, over=services)
 def search_login(service: Service, plan: Plan) -> Iterator[Found]:
-    """Kibana without a login that Elasticsearch accepts."""
+    """Kibana as a user whose password nobody sets."""
     servers = [each for each in service.project.services.values() if image_name(each.image) == "elasticsearch"]
-    mounted = any(mount.target.endswith("kibana.yml") for mount in service.mounts)
     closed = bool(servers) and all(is_open(each) is False for each in servers)
-    if image_name(service.image) != "kibana" or mounted or not closed:
+    user = given(service).get("ELASTICSEARCH_USERNAME")
+    if image_name(service.image) != "kibana" or not closed or user is None or user.value != "kibana_system":
         return
-    values = given(service)
-    user = values.get("ELASTICSEARCH_USERNAME")
-    if user is None:
-        if not any("TOKEN" in name for name in values):
-            yield service.place, "has no login, and Elasticsearch demands one: Kibana never becomes available"
-    elif user.value == "elastic" and major_version(service.image) >= 8:
-        yield user.node, "logs in as elastic, which Kibana 8 refuses: it ends at once (use kibana_system or a token)"
-    elif user.value == "kibana_system" and not _password_set(plan):
-        yield (
-            user.node,
-            "logs in as kibana_system, and nothing sets that user's password: Kibana never becomes available",
-        )
+    if not _password_set(plan):
+        yield user.node, "logs in as kibana_system, and nothing sets that user's password: it is never available"
 
 
 def _password_set(plan: Plan) -> bool:

@@ -106,6 +106,23 @@ def user_has_no_number(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
             return
 
 
+@rule("image-root-refused", CRITICAL, over=dockerfiles)
+def root_refused(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
+    """An image that runs as root in a pod that must not."""
+    user = dockerfile.last("USER")
+    plain = public_name(contents_of(dockerfile, plan).base) in _RUNS_AS_ROOT
+    if (user is None and not plain) or (user is not None and not _ROOT.fullmatch(user.rest.strip())):
+        return
+    for container in _pods(dockerfile, plan):
+        pod, own = container.workload.pod.get("securityContext"), container.node.get("securityContext")
+        demanded = own.get("runAsNonRoot") if own.get("runAsNonRoot").written else pod.get("runAsNonRoot")
+        if demanded.flag is True and not (own.get("runAsUser").text or pod.get("runAsUser").text):
+            yield (
+                demanded,
+                f"demands runAsNonRoot, and the image of {dockerfile.file} runs as root: the pod is not started",
+            )
+
+
 @rule("image-instruction-twice", MAJOR, over=dockerfiles)
 def instruction_twice(dockerfile: Dockerfile, _plan: Plan) -> Iterator[Found]:
     """CMD, ENTRYPOINT or HEALTHCHECK more than once in a stage."""

@@ -200,6 +200,13 @@ KUBERNETES = [
         "",
     ),
     ("the DSN names a port that the Service has not", CONFIG, 'POSTGRES_PORT: "5432"', 'POSTGRES_PORT: "5433"', ""),
+    (
+        "the cache's pod grows until it is killed",
+        REDIS,
+        ", --maxmemory, 192mb, --maxmemory-policy, allkeys-lru]",
+        "]",
+        "args: [redis-server",
+    ),
     ("the DSN names a database that nobody makes", APP, "/$(POSTGRES_DB)", "/insite", "value: postgresql://"),
 ]
 
@@ -379,7 +386,7 @@ COMPOSE_FILES = [
     (
         "a password for a cache that has none",
         COMPOSE,
-        ', "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
+        ',\n       "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
         "]",
         "REDIS_URL:",
     ),
@@ -411,14 +418,21 @@ COMPOSE_FILES = [
         'volumes: ["/data"]',
         "",
     ),
-    ("any cache", COMPOSE, "${REDIS_IMAGE:-redis:7-alpine}", "${REDIS_IMAGE:-redis}", ""),
     (
-        "another PostgreSQL than in Kubernetes",
-        COMPOSE,
-        "${POSTGRES_IMAGE:-postgres:14}",
-        "${POSTGRES_IMAGE:-postgres:16}",
+        "Filebeat may not read the logs",
+        LOGGING,
+        "    user: root # the containers' logs belong to root\n",
         "",
+        "- /var/lib/docker/containers",
     ),
+    (
+        "the cache grows until it is killed",
+        COMPOSE,
+        ' "--maxmemory", "192mb", "--maxmemory-policy", "allkeys-lru",',
+        "",
+        'command:\n      ["redis-server"',
+    ),
+    ("any cache", COMPOSE, "${REDIS_IMAGE:-redis:7-alpine}", "${REDIS_IMAGE:-redis}", ""),
     ("no limit of memory", COMPOSE, "    mem_limit: 256m\n", "", "redis:\n    <<"),
     (
         "logs without a bound",
@@ -475,20 +489,6 @@ COMPOSE_FILES = [
         "      - filebeat_data:/usr/share",
         "      - /var/run/docker.sock:/var/run/docker.sock:ro\n      - filebeat_data:/usr/share",
         "docker.sock",
-    ),
-    (
-        "Kibana without a login",
-        LOGGING,
-        "      ELASTICSEARCH_USERNAME: kibana_system\n      ELASTICSEARCH_PASSWORD: ${KIBANA_PASSWORD:?set it in .env}\n",
-        "",
-        "kibana:",
-    ),
-    (
-        "Kibana as a user that it refuses",
-        LOGGING,
-        "ELASTICSEARCH_USERNAME: kibana_system",
-        "ELASTICSEARCH_USERNAME: elastic",
-        "",
     ),
     (
         "nobody sets the password of Kibana's user",
@@ -574,6 +574,15 @@ IMAGES = [
     ("a folder that nobody names", IMAGE, "WORKDIR /app", "WORKDIR $APP_HOME", ""),
     ("a secret as an argument", IMAGE, "WORKDIR /app\n", "WORKDIR /app\nARG GITHUB_TOKEN\n", "ARG GITHUB_TOKEN"),
     ("the secrets are copied", IMAGE, "COPY *.py ./", "COPY *.py .env ./", ""),
+    (
+        "a driver without its library",
+        "requirements.txt",
+        "psycopg[binary]==3.3.9",
+        "psycopg==3.3.9",
+        "FROM ${PYTHON_IMAGE}\nRUN",
+        IMAGE,
+    ),
+    ("any release of a package", "requirements.txt", "fastapi==0.165.0", "fastapi", ""),
     ("two commands", IMAGE, "EXPOSE 8000\n", 'EXPOSE 8000\nCMD ["python", "main.py"]\n', 'CMD ["python"'),
 ]
 

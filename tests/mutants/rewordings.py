@@ -363,8 +363,8 @@ REWORDINGS = {
     "a script that starts the server": start_script,
     "a Compose command as a text": swap(
         (
-            'command: ["redis-server", "--appendonly", "yes", "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
-            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --appendonly yes",
+            'command:\n      ["redis-server", "--appendonly", "yes", "--maxmemory", "192mb", "--maxmemory-policy", "allkeys-lru",\n       "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
+            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --maxmemory 192mb --maxmemory-policy allkeys-lru --appendonly yes",
         ),
         file=COMPOSE,
     ),
