@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seatrial.plan.compose import Service
     from seatrial.plan.dockerfile import Dockerfile
 
+_APPLICATION = re.compile(r"^app(?:lication)?\s*[:=]|\b(?:FastAPI|Flask|Starlette|APIRouter)\(|[aw]sgi", re.MULTILINE)
 _CODE = (".py", ".go", ".rs", ".java", ".rb", ".ts", ".php")
 
 
@@ -79,6 +80,12 @@ def image_here(image: str, plan: Plan) -> Dockerfile | None:
 def has_code(folder: PurePosixPath, plan: Plan) -> bool:
     """Is the application's own code in a folder, so that what is missing there is really missing?"""
     return any(path.suffix in _CODE and path.is_relative_to(folder) and not is_test(path) for path in plan.sources)
+
+
+def has_application(folder: PurePosixPath, plan: Plan) -> bool:
+    """Is a web application of Python in a folder, and not only some script?"""
+    inside = (source for path, source in plan.sources.items() if path.suffix == ".py" and path.is_relative_to(folder))
+    return any(_APPLICATION.search(source.text) for source in inside if not is_test(source.path))
 
 
 def is_test(path: PurePosixPath) -> bool:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
-from seatrial.plan.built import contexts, has_code, server_in, start_words
+from seatrial.plan.built import contexts, has_application, server_in, start_words
 from seatrial.plan.compose import Service
 from seatrial.plan.image_contents import contents_of
 from seatrial.plan.modules import missing_module
@@ -75,7 +75,7 @@ def expose_differs(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
 def module_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     """A server that is started with a module that the source does not have."""
     server, folders = server_in(dockerfile, plan), contexts(dockerfile, plan)
-    if server is None or not server.module or not all(has_code(folder, plan) for folder in folders):
+    if server is None or not server.module or not all(has_application(folder, plan) for folder in folders):
         return
     why = missing_module(server.module, dockerfile, plan)
     if why:

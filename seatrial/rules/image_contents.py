@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
-from seatrial.plan.built import contexts, has_code
+from seatrial.plan.built import contexts, has_application, has_code, server_in
 from seatrial.plan.compose import normal
 from seatrial.plan.dockerfile import split, substitute
 from seatrial.plan.ignored import ignore_file, is_ignored
@@ -116,7 +116,9 @@ def _all_ignored(source: str, context: PurePosixPath, dockerfile: Dockerfile, pl
 def copy_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     """COPY of something that the build context does not have, or that .dockerignore leaves out."""
     folders = contexts(dockerfile, plan)
-    if not all(has_code(folder, plan) for folder in folders):
+    server = server_in(dockerfile, plan)
+    whole = has_application if server and server.module else has_code
+    if not all(whole(folder, plan) for folder in folders):
         return  # the application itself is somewhere else
     for stage in dockerfile.stages:
         for instruction, sources in _copies(stage):
