@@ -112,6 +112,20 @@ def _all_ignored(source: str, context: PurePosixPath, dockerfile: Dockerfile, pl
     return bool(names) and all(is_ignored(name, file, plan) for name in names)
 
 
+@rule("image-pipe-unchecked", MINOR, over=dockerfiles)
+def pipe_unchecked(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
+    """A download that is piped on, and whose failure nobody sees."""
+    contents = contents_of(dockerfile, plan)
+    if any("pipefail" in each.rest for stage in contents.stages for each in stage.of("SHELL")):
+        return
+    for instruction, script in contents.runs:
+        for pipe in script.of("pipeline") if "pipefail" not in script.text else ():
+            first = next((command for command in script.commands if command.node.start_byte == pipe.start_byte), None)
+            if first is not None and first.name in ("curl", "wget"):
+                said = f"pipes what {first.name} gets into another program"
+                yield instruction.place, f"{said}: where the download breaks off, the build goes on with a part of it"
+
+
 @rule("image-copy-missing", CRITICAL, over=dockerfiles)
 def copy_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     """COPY of something that the build context does not have, or that .dockerignore leaves out."""

@@ -432,6 +432,7 @@ COMPOSE_FILES = [
         "",
         'command:\n      ["redis-server"',
     ),
+    ("the example forgets a variable", ".env.example", "REDIS_PASSWORD=\n", "", "REDIS_URL:", COMPOSE),
     ("any cache", COMPOSE, "${REDIS_IMAGE:-redis:7-alpine}", "${REDIS_IMAGE:-redis}", ""),
     ("no limit of memory", COMPOSE, "    mem_limit: 256m\n", "", "redis:\n    <<"),
     (
