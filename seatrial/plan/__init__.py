@@ -44,6 +44,7 @@ class Plan:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what could not be looked at for want of a tool
     left_alone: int = 0
+    others: set[PurePosixPath] = field(default_factory=set)  # files that are there and are no texts
     dockerfiles: list[Dockerfile] = field(default_factory=list)
     projects: list[compose.Project] = field(default_factory=list)
     objects: list[kubernetes.KubeObject] = field(default_factory=list)
@@ -155,6 +156,12 @@ class Plan:
                     found.append(Script(node.file, node.text, node.line + 1))
         return found
 
+    @cached_property
+    def paths(self) -> frozenset[PurePosixPath]:
+        """Every file and folder that is there, from the root."""
+        files = self.sources.keys() | self.others
+        return frozenset(files | {parent for path in files for parent in path.parents})
+
     def read(self, path: PurePosixPath) -> Source | None:
         """A text file by its path from the root."""
         return self.sources.get(path)
@@ -176,7 +183,10 @@ def plan_of(files: Mapping[str, str | bytes]) -> Plan:
 
 def _plan(folder: Folder) -> Plan:
     plan = Plan(
-        {source.path: source for source in folder.sources}, problems=folder.problems, left_alone=folder.left_alone
+        {source.path: source for source in folder.sources},
+        problems=folder.problems,
+        left_alone=folder.left_alone,
+        others=folder.others,
     )
     documents: dict[str, list[Node]] = {}
     python: list[Source] = []

@@ -23,12 +23,12 @@ PORTS = {
     "pyamqp": 5672, "amqps": 5671, "mongodb": 27017, "http": 80, "https": 443, "nats": 4222, "kafka": 9092, "tcp": 0,
     "grpc": 0, "clickhouse": 9000, "memcached": 11211,
 }  # fmt: skip
-_URL = re.compile(
+URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9]*)(?:\+[a-z0-9_]+)?://(?:(?P<user>[^:/@?#\s]*)(?::(?P<password>[^@/\s]*))?@)?"
     r"(?P<host>[^/?#:,\s]+)(?::(?P<port>[^/?#,\s]+))?(?P<more>,[^/?#\s]*)?(?:/(?P<path>[^?#\s]*))?(?:[?#]\S*)?",
     re.IGNORECASE,
 )
-_PARTS = re.compile(
+HOST_NAMES = re.compile(
     r"(?:PG|(?:\w+_)?(?:POSTGRES|POSTGRESQL|PG|DB|DATABASE|MYSQL|MARIADB|REDIS|CACHE|MONGO|MONGODB|RABBITMQ|AMQP|KAFKA"
     r"|ELASTICSEARCH|ES|MEMCACHED|BROKER)_)(?:HOST|HOSTNAME|SERVER)"
 )
@@ -62,15 +62,15 @@ def addresses_of(container: Container, plan: Plan) -> list[Address]:
     settings = wiring_of(plan).settings(container)
     raw = {variable.name: variable.value for variable in container.env if variable.value}
     found = [_of_url(container, each, raw.get(each.name), settings) for each in settings.values()]
-    found += [_of_host(container, each, settings) for each in settings.values() if _PARTS.fullmatch(each.name)]
+    found += [_of_host(container, each, settings) for each in settings.values() if HOST_NAMES.fullmatch(each.name)]
     return [each for each in found if each is not None]
 
 
 def _of_url(container: Container, setting: Setting, raw: str | None, settings: dict[str, Setting]) -> Address | None:
-    match = _URL.fullmatch(setting.value or "")
+    match = URL.fullmatch(setting.value or "")
     if match is None or match["scheme"].lower() not in PORTS or match["more"] or "+srv" in match[0]:
         return None
-    written = _URL.fullmatch(raw or "") or match
+    written = URL.fullmatch(raw or "") or match
     port = _number(match["port"]) if match["port"] else PORTS[match["scheme"].lower()] or None
     return Address(
         container, setting.name, match["scheme"].lower(), match["host"].lower().rstrip("."), port,

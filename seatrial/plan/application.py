@@ -57,6 +57,7 @@ class Application:
     instrumented: bool = False  # by a library that exports metrics of its own (http_request_duration_seconds and so on)
     ports: list[tuple[int, Place]] = field(default_factory=list)
     variables: dict[str, Place] = field(default_factory=dict)  # of the environment, that it reads
+    demanded: dict[str, Place] = field(default_factory=dict)  # variables without which it ends: `os.environ["NAME"]`
     paths: dict[str, Place] = field(default_factory=dict)  # of its routes
     endpoints: list[Endpoint] = field(default_factory=list)
     countings: list[Counting] = field(default_factory=list)
@@ -100,6 +101,8 @@ def _read(source: Source, found: Application) -> None:
             _call(node, source, found, constants)
         elif isinstance(node, ast.Subscript) and _dotted(node.value).endswith("environ"):
             _variable(node.slice, node, source, found)
+            if isinstance(node.ctx, ast.Load) and (name := _text(node.slice)):
+                found.demanded.setdefault(name, Place(source.path, node.lineno))
 
 
 def _call(node: ast.Call, source: Source, found: Application, constants: dict[str, ast.expr]) -> None:

@@ -65,6 +65,7 @@ def projects_of(
         variables = dict(env_files.get(path.parent / ".env", {}))
         found.append(Project([path, *mine], together, variables, env_files))
     included = {other for path, node in documents.items() for other in _included(path, node)}
+    included |= {other for path, node in documents.items() for other in _lent(path, node)}
     return [project for project in found if project.file not in included or len(documents) == 1]
 
 
@@ -94,6 +95,13 @@ def _included(path: PurePosixPath, node: Node) -> list[PurePosixPath]:
         paths = entry.get("path").texts() if entry.is_map else [entry.text]
         found += [normal(path.parent / text) for text in paths if text]
     return found
+
+
+def _lent(path: PurePosixPath, node: Node) -> list[PurePosixPath]:
+    """Files that only lend services to this one, which extends them; one of Compose's own names runs by itself too."""
+    names = (service.get("extends", "file").text for _, service in node.get("services").items())
+    found = (normal(path.parent / name) for name in names if name)
+    return [other for other in found if "compose" not in other.name and other != path]
 
 
 def _resolved(path: PurePosixPath, documents: Mapping[PurePosixPath, Node], above: tuple[PurePosixPath, ...]) -> Node:

@@ -48,7 +48,7 @@ class Instruction:
         return split(self.rest) if found is None else found
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """A stage: from a FROM to the next."""
 
@@ -67,7 +67,7 @@ class Stage:
         return next(iter(reversed(self.of(word))), None)
 
 
-@dataclass
+@dataclass(eq=False)
 class Dockerfile:
     """A Dockerfile."""
 

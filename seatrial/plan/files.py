@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -73,6 +73,7 @@ class Folder:
     sources: list[Source]
     problems: list[Problem]
     left_alone: int = 0
+    others: set[PurePosixPath] = field(default_factory=set)  # what is there and was not read: data, links
 
 
 def read_folder(root: Path) -> Folder:
@@ -124,6 +125,7 @@ def _look_at_link(path: Path, real: Path, folder: Folder) -> None:
     except (OSError, RuntimeError):
         target = Path("/")
     folder.left_alone += 1
+    folder.others.add(_inside(path, real))
     if not target.is_relative_to(real):
         folder.problems.append(Problem(Place(_inside(path, real)), "a link out of the folder, which is not followed"))
 
@@ -134,12 +136,10 @@ def _inside(path: Path, real: Path) -> PurePosixPath:
 
 
 def _take(folder: Folder, name: PurePosixPath, path: Path) -> None:
-    if path.suffix.lower() in _DATA:
-        folder.left_alone += 1
-        return
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.suffix.lower() in _DATA or path.stat().st_size > MOST_BYTES:
             folder.left_alone += 1
+            folder.others.add(name)
             return
         _add(folder, name, path.read_bytes())
     except OSError as error:
@@ -150,6 +150,7 @@ def _add(folder: Folder, name: PurePosixPath, content: bytes) -> None:
     text = decode(content)
     if text is None:
         folder.left_alone += 1
+        folder.others.add(name)
     else:
         folder.sources.append(Source(name, text))
 

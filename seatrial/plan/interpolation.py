@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _VARIABLE = re.compile(
     r"\$(?:(?P<escape>\$)|(?P<plain>[A-Za-z_]\w*)|"
@@ -35,8 +35,8 @@ def uses(text: str) -> list[Use]:
     return [Use(match["braced"] or match["plain"], match["operator"] or "", match["other"] or "") for match in matches]
 
 
-def interpolate(text: str, values: Mapping[str, str]) -> str:
-    """The text as Compose reads it; what is not set becomes nothing."""
+def interpolate(text: str, values: Mapping[str, str], unset: Callable[[str], str] = lambda _: "") -> str:
+    """The text as Compose reads it; what is not set becomes nothing, or what `unset` makes of its name."""
 
     def value(match: re.Match[str]) -> str:
         if match["escape"]:
@@ -44,10 +44,10 @@ def interpolate(text: str, values: Mapping[str, str]) -> str:
         name, operator, other = match["braced"] or match["plain"], match["operator"] or "", match["other"] or ""
         present = name in values and (values[name] != "" or not operator.startswith(":"))
         if operator.endswith("-") and not present:
-            return interpolate(other, values)
+            return interpolate(other, values, unset)
         if operator.endswith("+"):
-            return interpolate(other, values) if present else ""
-        return values.get(name, "")
+            return interpolate(other, values, unset) if present else ""
+        return values[name] if name in values else unset(name)
 
     return _VARIABLE.sub(value, text) if "$" in text else text
 

@@ -62,6 +62,17 @@ class Kustomization:
                 found.append((kind, entry.get("name").text, data, entry))
         return found
 
+    def files(self) -> dict[tuple[str, str, str], PurePosixPath]:
+        """The files that generated keys come from, from the root, by kind, name and key."""
+        found = {}
+        for generator, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
+            for entry in self.node.get(generator):
+                for text in entry.get("files").texts():
+                    key, equals, path = text.rpartition("=")
+                    name = key if equals else path.rpartition("/")[2]
+                    found[kind, entry.get("name").text, name] = normal(self.folder / path)
+        return found
+
 
 def namespaces(kustomizations: list[Kustomization]) -> dict[PurePosixPath, str]:
     """The namespace that a file of manifests gets from the kustomizations above it, the outermost last."""

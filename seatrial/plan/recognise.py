@@ -21,7 +21,7 @@ _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?[\w$./:@{}-]+(?:[ \t]+AS[ \t]+[\w.-]+)?[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
-_STEP = re.compile(r"^[ \t]*(?:RUN|CMD|COPY|ADD|ENTRYPOINT|ENV|WORKDIR|EXPOSE|USER|LABEL)\b", re.MULTILINE)
+_STEP = re.compile(r"^[ \t]*(?:RUN|CMD|COPY|ADD|ENTRYPOINT|ENV|WORKDIR|EXPOSE|USER|LABEL|HEALTHCHECK)\b", re.MULTILINE)
 _SHELL = re.compile(r"^#!\s*/\S*(?:/env\s+(?:-S\s+)?)?\b(?:ba|da|k|z)?sh\b")
 _LOGSTASH = re.compile(r"^[ \t]*(?:input|filter|output)[ \t]*\{", re.MULTILINE)
 _CRON_LINE = re.compile(

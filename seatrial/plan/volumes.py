@@ -30,7 +30,7 @@ _DIRECTORY = {
     "postgres": r"(?:^|\s)-D\s*\S|data_directory", "mysql": r"--datadir", "mariadb": r"--datadir",
     "mongo": r"--dbpath|--config|-f\s", "redis": r"--dir\s|\.conf\b", "valkey": r"--dir\s|\.conf\b",
 }  # fmt: skip
-_VARIABLES = {"elasticsearch": ("path.data",), "opensearch": ("path.data",), "postgres": ("PGDATA",),
+DATA_VARIABLES = {"elasticsearch": ("path.data",), "opensearch": ("path.data",), "postgres": ("PGDATA",),
               "rabbitmq": ("RABBITMQ_MNESIA_BASE", "RABBITMQ_MNESIA_DIR")}  # fmt: skip
 
 
@@ -83,18 +83,22 @@ def home_of_data(container: Container, plan: Plan) -> Home | None:
     store = datastore_of(container.image)
     if store is None or not container.workload.lasting or not runs_server(container, store):
         return None
-    words = " ".join(container.words)
-    if store.name in _DIRECTORY and re.search(_DIRECTORY[store.name], words):
+    if data_moved(store, container.words):
         return None
     directory = store.data
     settings = wiring_of(plan).settings(container)
-    for name in _VARIABLES.get(store.name, ()):
+    for name in DATA_VARIABLES.get(store.name, ()):
         if name in settings:
             value = settings[name].value
             if value is None or UNKNOWN in value or "$" in value:
                 return None
             directory = "/" + value.strip("/")
     return Home(store, directory, _deepest(container, store, directory))
+
+
+def data_moved(store: Datastore, words: list[str]) -> bool:
+    """Does a command line name a data directory of its own?"""
+    return store.name in _DIRECTORY and re.search(_DIRECTORY[store.name], " ".join(words)) is not None
 
 
 def _deepest(container: Container, store: Datastore, directory: str) -> PodMount | None:
@@ -121,4 +125,9 @@ def runs_server(container: Container, store: Datastore) -> bool:
 
 def appends(container: Container) -> bool:
     """Does a Redis keep an append-only file?"""
-    return re.search(r"--appendonly['\"]?\s+['\"]?yes", " ".join(container.words)) is not None
+    return appending(container.words)
+
+
+def appending(words: list[str]) -> bool:
+    """Does a command line make Redis keep an append-only file?"""
+    return re.search(r"--appendonly['\"]?\s+['\"]?yes", " ".join(words)) is not None

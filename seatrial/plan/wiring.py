@@ -46,7 +46,8 @@ class Wiring:
             for key, value in data.items():
                 node = places.get(key, at)
                 if node is not None or (node := self._generated.get((kind, name))) is not None:
-                    found[kind, home, name][key] = (value, node)
+                    told = self._files.get((kind, name, key)) if value is None else value
+                    found[kind, home, name][key] = (told, node)
             found[kind, home, name].update({})
         return found
 
@@ -59,6 +60,13 @@ class Wiring:
         return found
 
     @cached_property
+    def _files(self) -> dict[tuple[str, str, str], str]:
+        """The texts of files that kustomizations put into ConfigMaps."""
+        sources = self.cluster.plan.sources
+        paths = {key: path for each in self.cluster.plan.kustomizations for key, path in each.files().items()}
+        return {key: sources[path].text for key, path in paths.items() if path in sources}
+
+    @cached_property
     def _generated(self) -> dict[tuple[str, str], Node]:
         made = {
             (kind, name): node for each in self.cluster.plan.kustomizations for kind, name, _, node in each.generated()
@@ -68,6 +76,19 @@ class Wiring:
         made |= {("Secret", each.name): each.node for each in elsewhere}
         made |= {("Secret", each.get("spec", "secretName").text): each.node for each in elsewhere}
         return made | {("Secret", each.get("spec", "target", "name").text): each.node for each in elsewhere}
+
+    def mounted(self, container: Container, folder: str = "/") -> Iterator[str | None]:
+        """The texts of ConfigMaps that a container mounts below a folder; None for one that no file tells."""
+        home = self.cluster.home(container.workload.namespace)
+        for mount in container.node.get("volumeMounts"):
+            name = container.workload.volume(mount.get("name").text).get("configMap", "name").text
+            if not name or not mount.get("mountPath").text.startswith(folder):
+                continue
+            data, key = self.configs.get(("ConfigMap", home, name)), mount.get("subPath").text
+            if data is None or (key and key not in data):
+                yield None
+            else:
+                yield from (value for own, (value, _) in data.items() if key in ("", own))
 
     def settings(self, container: Container) -> dict[str, Setting]:
         """What the process of a container gets, as far as files tell it."""

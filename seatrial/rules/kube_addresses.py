@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seatrial.plan.cluster import Cluster, KubeService
     from seatrial.plan.containers import Container
     from seatrial.plan.nodes import Node
+_CREATES = re.compile(r"create\s+(?:database|user|role)|createdb|createuser", re.IGNORECASE)
 
 
 def _judged(address: Address, plan: Plan) -> Lead | None:
@@ -109,14 +110,19 @@ def database_differs(address: Address, plan: Plan) -> Iterator[Found]:
     for pods in cluster_of(plan).pods(lead.service):
         for container in pods.containers:
             store = datastore_of(container.image)
-            if store is not None and store.makes and not _made_by_scripts(container):
+            if store is not None and store.makes and not _made_by_scripts(container, plan):
                 yield from _differences(address, container, plan)
 
 
-def _made_by_scripts(container: Container) -> bool:
-    return any(
-        "docker-entrypoint-initdb.d" in mount.get("mountPath").text for mount in container.node.get("volumeMounts")
+def _made_by_scripts(container: Container, plan: Plan) -> bool:
+    """May scripts make users and databases? True where one of them is not told."""
+    texts = wiring_of(plan).mounted(container, "/docker-entrypoint-initdb.d")
+    other = any(
+        "docker-entrypoint-initdb.d" in mount.get("mountPath").text
+        and not container.workload.volume(mount.get("name").text).get("configMap").written
+        for mount in container.node.get("volumeMounts")
     )
+    return other or any(text is None or _CREATES.search(text) for text in texts)
 
 
 def _differences(address: Address, container: Container, plan: Plan) -> Iterator[Found]:
@@ -125,14 +131,14 @@ def _differences(address: Address, container: Container, plan: Plan) -> Iterator
     if cluster_of(plan).patched(container.workload.object) or _reads_unknown(container, plan):
         return
     user, database, password, owner = _created(container, given)
-    if address.user and user and address.user not in (user, owner) and not _made_later(address.user, plan):
+    if address.user and user and address.user not in (user, owner) and not made_later(address.user, plan):
         yield (
             address.url_node,
             f"{address.variable} logs in as {address.user}, and {container.label} creates only {user}",
         )
     name = (address.path or "").strip("/")
     known = {database, "postgres", "mysql"} if owner != "root" else {database, "mysql"}
-    if name and database and name not in known and not _made_later(name, plan):
+    if name and database and name not in known and not made_later(name, plan):
         said = f"{address.variable} opens the database {name}"
         yield address.url_node, f"{said}, and {container.label} creates only {database}"
     if address.password and password and address.user == user and address.password != password:
@@ -161,7 +167,7 @@ def _reads_unknown(container: Container, plan: Plan) -> bool:
     return any(data is None or "*" in data for data in sources)
 
 
-def _made_later(name: str, plan: Plan) -> bool:
+def made_later(name: str, plan: Plan) -> bool:
     """Does some script or document create a user or a database of this name?"""
     pattern = re.compile(
         rf"(?:create\s+(?:database|user|role|schema)|createdb|createuser)\b[^\n;]{{0,200}}\b{re.escape(name)}\b", re.I

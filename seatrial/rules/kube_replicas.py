@@ -27,6 +27,11 @@ _REPLICATES = re.compile(
     r"|sentinel|--replSet|group_replication",
     re.IGNORECASE,
 )
+# A primary is told to allow standbys by settings that make none of its own pods one.
+_STANDBY = re.compile(
+    r"pg_basebackup|primary_conninfo|standby[._]signal|standby_mode|patroni|repmgr|stolon|pgpool|REPLICATION_MODE",
+    re.IGNORECASE,
+)
 
 
 def scaled(plan: Plan) -> list[Workload]:
@@ -48,23 +53,24 @@ def database_replicas(workload: Workload, plan: Plan) -> Iterator[Found]:
     for container in workload.containers:
         store = datastore_of(container.image)
         one = store is not None and store.name in ("postgres", "mysql", "mariadb", "mongo", "redis", "valkey")
-        if store and one and runs_server(container, store) and not _replicates(workload, plan):
+        if (
+            store
+            and one
+            and runs_server(container, store)
+            and not _replicates(workload, plan, _STANDBY if store.name == "postgres" else _REPLICATES)
+        ):
             said = f"runs {count} pods of {container.image} without replication"
             yield _count_node(workload), f"{said}: {count} separate {store.name} servers, each with other data"
 
 
-def _replicates(workload: Workload, plan: Plan) -> bool:
+def _replicates(workload: Workload, plan: Plan, pattern: re.Pattern[str]) -> bool:
     """May anything in its pods set up replication? True where a script or a configuration is not told."""
-    cluster, configs = cluster_of(plan), wiring_of(plan).configs
     for each in [*workload.containers, *workload.init_containers]:
         words = " ".join(each.words)
         own_script = "docker-entry" not in words and (".sh" in words or ".conf" in words)
-        if own_script or any(_REPLICATES.search(text) for text in (words, *(entry.name for entry in each.env))):
+        if own_script or any(pattern.search(text) for text in (words, *(entry.name for entry in each.env))):
             return True
-    for volume in workload.pod.get("volumes"):
-        name = volume.get("configMap", "name").text
-        data = configs.get(("ConfigMap", cluster.home(workload.namespace), name))
-        if name and (data is None or any(value is None or _REPLICATES.search(value) for value, _ in data.values())):
+        if any(text is None or pattern.search(text) for text in wiring_of(plan).mounted(each)):
             return True
     return False
 

@@ -101,7 +101,7 @@ def secret_committed(secret: KubeObject, plan: Plan) -> Iterator[Found]:
     real = [
         (key, node)
         for key, node, encoded in _entries(secret)
-        if _is_secret(key, _plain(node.text, encoded))
+        if is_secret(key, _plain(node.text, encoded))
         and not is_placeholder(node.text)
         and not _replaced(node.text, plan)
     ]
@@ -110,7 +110,8 @@ def secret_committed(secret: KubeObject, plan: Plan) -> Iterator[Found]:
         yield real[0][1], f"the file holds the real {'value' if len(real) == 1 else 'values'} of {keys}"
 
 
-def _is_secret(key: str, text: str) -> bool:
+def is_secret(key: str, text: str) -> bool:
+    """Is a value a real secret, by the name of its key or as a URL with a password?"""
     if not text or is_placeholder(text) or _FILLED_IN.search(text):
         return False
     url = _PASSWORD_IN_URL.match(text)
@@ -131,9 +132,10 @@ def secret_in_config(thing: KubeObject | Container, plan: Plan) -> Iterator[Foun
         pairs = [(key, node) for key, node in thing.get("data").items() if "\n" not in node.text]
     for key, node in pairs:
         text = node.text
-        if _is_secret(key, text) and not text.startswith("/") and not _trivial(text) and not _replaced(text, plan):
+        if is_secret(key, text) and not text.startswith("/") and not is_trivial(text) and not _replaced(text, plan):
             yield node, f"{key} holds a secret in plain text, for everybody who may read the file or the object"
 
 
-def _trivial(text: str) -> bool:
+def is_trivial(text: str) -> bool:
+    """Is a value none that anybody would keep secret?"""
     return text.isdigit() or text.lower() in ("true", "false", "none", "null", "yes", "no", "disabled", "optional")

@@ -271,6 +271,59 @@ Redis는 캐시이므로 다시 채워진다. RabbitMQ의 메시지는 다시 �
 3. 인프라: 데이터센터 손실, DR 사이트 전환
 """
 
+
+def one_compose_file(files):
+    """Both Compose files in one."""
+    tree, other = (yaml.safe_load(files[name]) for name in (COMPOSE, LOGGING))
+    text = yaml.safe_dump(other["services"], sort_keys=False, width=4000)
+    text = text.replace("../logstash/", "./logstash/").replace("- ./filebeat", "- ./logging/filebeat")
+    tree["services"] |= yaml.safe_load(text.replace("- ./retention", "- ./logging/retention"))
+    for kind in ("volumes", "networks"):
+        tree[kind] |= other[kind]
+    found = {name: text for name, text in files.items() if name != LOGGING}
+    example = files[".env.example"] + files["logging/.env.example"]
+    return {**found, COMPOSE: yaml.safe_dump(tree, sort_keys=False, width=4000), ".env.example": example}
+
+
+def extended(files):
+    """What services have in common stands in a service of another file, which they extend."""
+    tree = yaml.safe_load(files[COMPOSE])
+    common = {key: tree["x-service"][key] for key in ("restart", "security_opt", "logging")}
+    for service in tree["services"].values():
+        for key in common:
+            service.pop(key)
+        service["extends"] = {"file": "common.yml", "service": "base"}
+    base = {"services": {"base": {"image": "postgres:14", "profiles": ["never"], **common}}}
+    tree["services"]["unified-service"]["image"] = "insitechart/unified-service"
+    for service in tree["services"].values():
+        service["profiles"] = []
+    return {**files, COMPOSE: yaml.safe_dump(tree, sort_keys=False), "common.yml": yaml.safe_dump(base)}
+
+
+def with_env(files):
+    """What secrets are called on this host stands in .env, and nothing guards them any more."""
+    text = re.sub(r"\$\{(\w+):\?[^}]*\}", r"${\1}", files[COMPOSE])
+    names = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "0a1b2c3d")
+    return {**files, COMPOSE: text, ".env": "".join(f"{name}={value}\n" for name, value in names.items())}
+
+
+def inner_folder(files):
+    """The Dockerfile stands in a folder of its own, and is built from the root."""
+    found = {("docker/Dockerfile" if name == "Dockerfile" else name): text for name, text in files.items()}
+    found[COMPOSE] = files[COMPOSE].replace("context: .\n", "context: .\n      dockerfile: docker/Dockerfile\n")
+    workflow = ".github/workflows/simple-deploy.yml"
+    found[workflow] = files[workflow].replace("context: .\n", "context: .\n          file: docker/Dockerfile\n")
+    return found
+
+
+def start_script(files):
+    """The image starts a script, which starts the server."""
+    command = 'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]'
+    text = files["Dockerfile"].replace(command, 'COPY start.sh /\nCMD ["sh", "/start.sh"]')
+    script = "#!/bin/sh\nset -eu\nexec uvicorn main:app --host 0.0.0.0 --port 8000\n"
+    return {**files, "Dockerfile": text, "start.sh": script, ".dockerignore": files[".dockerignore"] + "!start.sh\n"}
+
+
 REWORDINGS = {
     "line ends of Windows": lambda files: each(files, lambda text: text.replace("\n", "\r\n"), r"."),
     "a byte order mark": lambda files: each(files, lambda text: "\N{BYTE ORDER MARK}" + text, r"\.ya?ml$"),
@@ -370,6 +423,109 @@ REWORDINGS = {
     "options in one word": swap(('--namespace "$NAMESPACE"', '-n "$NAMESPACE"'), file="deploy-rolling.sh"),
     "set in parts": swap(("set -euo pipefail", "set -e\nset -u\nset -o pipefail"), file="simple-backup.sh"),
     "a dump with long options": swap(("-F c -Z 6", "--format=custom --compress=6"), file="simple-backup.sh"),
+    "both Compose files in one": one_compose_file,
+    "services that extend one of another file": extended,
+    "secrets in .env": with_env,
+    "the Dockerfile in a folder": inner_folder,
+    "a script that starts the server": start_script,
+    "a Compose command as a text": swap(
+        (
+            'command:\n      ["redis-server", "--appendonly", "yes", "--maxmemory", "192mb", "--maxmemory-policy", "allkeys-lru",\n       "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
+            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --maxmemory 192mb --maxmemory-policy allkeys-lru --appendonly yes",
+        ),
+        file=COMPOSE,
+    ),
+    "health checks as texts": swap(
+        ('["CMD", "curl", "-f", "http://localhost:8000/health"]', "curl --fail http://127.0.0.1:8000/health || exit 1"),
+        ('["CMD", "redis-cli", "ping"]', '["CMD-SHELL", "redis-cli ping | grep -q PONG"]'),
+        (
+            '["CMD-SHELL", "pg_isready -U postgres"]',
+            '["CMD", "pg_isready", "--username=postgres", "-d", "insitechart"]',
+        ),
+        file=COMPOSE,
+    ),
+    "another name of a service": swap(
+        ("  redis:\n", "  cache:\n"),
+        ("      redis: {", "      cache: {"),
+        ("@redis:6379", "@cache:6379"),
+        file=COMPOSE,
+    ),
+    "a service by another name of its network": swap(
+        ("@postgres:5432", "@database:5432"),
+        (
+            "  postgres:\n    <<: *service\n",
+            "  postgres:\n    <<: *service\n    networks: {insitechart-network: {aliases: [database]}}\n",
+        ),
+        file=COMPOSE,
+    ),
+    "the URL's own port": swap(("@postgres:5432/", "@postgres/"), file=COMPOSE),
+    "a driver in the URL": swap(("postgresql://postgres", "postgresql+psycopg://postgres"), file=COMPOSE),
+    "another port of the host": swap(
+        ('"8000:8000"', '"80:8000"'), ("127.0.0.1:5432:5432", "127.0.0.1:15432:5432"), file=COMPOSE
+    ),
+    "memory of Compose in other units": swap(
+        ("mem_limit: 512m", "mem_limit: 0.5gb"), ("mem_limit: 256m", "mem_limit: 268435456"), file=COMPOSE
+    ),
+    "images of Compose by their whole names": swap(
+        ("postgres:14}", "docker.io/library/postgres:14}"),
+        ("redis:7-alpine}", "docker.io/library/redis:7-alpine}"),
+        file=COMPOSE,
+    ),
+    "the heap in other words": swap(("-Xms1g -Xmx1g", "-Xmx1024m -Xms1024m"), file=LOGGING),
+    "security in other quotes": swap(
+        ('xpack.security.http.ssl.enabled: "false"', "xpack.security.http.ssl.enabled: 'false'"), file=LOGGING
+    ),
+    "packages in another order": swap(("gcc libpq-dev", "libpq-dev gcc"), file="Dockerfile"),
+    "packages with apt and in lines": swap(
+        (
+            "apt-get install -y --no-install-recommends curl \\",
+            "apt-get -y install --no-install-recommends \\\n    # for the health check\n    curl=7.88.* \\",
+        ),
+        file="Dockerfile",
+    ),
+    "a RUN as a here-document": swap(
+        (
+            "RUN apt-get update \\\n    && apt-get install -y --no-install-recommends gcc libpq-dev \\\n    && rm -rf /var/lib/apt/lists/*\n",
+            "RUN <<EOF\nset -e\napt-get update\napt-get install -y --no-install-recommends gcc libpq-dev\nEOF\n",
+        ),
+        file="Dockerfile",
+    ),
+    "a stage by its number": swap(("--from=build", "--from=0"), file="Dockerfile"),
+    "a stage of another name": swap((" AS build", " as wheels"), ("--from=build", "--from=wheels"), file="Dockerfile"),
+    "the server as a module": swap(('CMD ["uvicorn", ', 'CMD ["python", "-m", "uvicorn", '), file="Dockerfile"),
+    "the server in a shell": swap(
+        (
+            'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]',
+            "CMD exec uvicorn main:app --host 0.0.0.0 --port ${PORT:-8000}",
+        ),
+        file="Dockerfile",
+    ),
+    "another server": lambda files: swap(
+        (
+            'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]',
+            'CMD ["gunicorn", "-k", "uvicorn.workers.UvicornWorker", "-b", ":8000", "main:app"]',
+        ),
+        file="Dockerfile",
+    )({**files, "requirements.txt": files["requirements.txt"] + "gunicorn==23.0.0\n"}),
+    "the port in a variable": swap(
+        ("EXPOSE 8000\n", "ENV PORT=8000\nEXPOSE $PORT\n"),
+        file="Dockerfile",
+    ),
+    "files by their names": swap(
+        (
+            "COPY *.py ./",
+            'COPY ["main.py", "config.py", "database.py", "cache.py", "health.py", "log.py", "metrics.py", "market.py", "./"]',
+        ),
+        file="Dockerfile",
+    ),
+    "a check of the image by Python": swap(
+        (
+            'CMD ["curl", "-f", "http://localhost:8000/health"]',
+            'CMD ["python", "-c", "import urllib.request as r; r.urlopen(\'http://localhost:8000/health\')"]',
+        ),
+        file="Dockerfile",
+    ),
+    "what is ignored in other words": swap(("*\n!*.py", ".git\n**/tests\n.env*\n!*.py"), file=".dockerignore"),
     "a command as a list": swap(
         (
             'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]',
@@ -657,12 +813,5 @@ REWORDINGS = {
     ),
     "the tests' database with a minor version": swap(
         ("image: postgres:14", "image: postgres:14.13-alpine"), file=".github/workflows/simple-deploy.yml"
-    ),
-    "the cache's command as a text": swap(
-        (
-            'command: ["redis-server", "--appendonly", "yes", "--requirepass", "${REDIS_PASSWORD:?set it in .env}"]',
-            "command: redis-server --requirepass ${REDIS_PASSWORD:?set it in .env} --appendonly yes",
-        ),
-        file=COMPOSE,
     ),
 }
