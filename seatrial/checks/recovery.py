@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from seatrial import outages as model
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed, proven
 from seatrial.checks.windows import observed_until_s, recovered_s, struck_s
-from seatrial.outages import Interval
+from seatrial.spans import Interval
 
 if TYPE_CHECKING:
     from seatrial.outages import Combined, Outage
