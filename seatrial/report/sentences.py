@@ -44,7 +44,7 @@ def why(promises: Sequence[Promise], *, several: bool = False) -> str:
 def _kept(promises: Sequence[Promise], *, several: bool) -> str:
     runs = len({(promise.scenario, promise.target) for promise in promises})
     where = f" in {_number(runs, 'run', 'runs')}" if several else ""
-    recoveries = [p for p in promises if p.promise == "recovery time" and p.upper is not None]
+    recoveries = [p for p in promises if p.promise.startswith("recovery time") and p.upper is not None]
     slowest = max(recoveries, key=lambda promise: promise.upper or 0.0, default=None)
     found = f"; recovered in {units.measured(slowest)}, allowed {units.seconds(slowest.objective)}" if slowest else ""
     found = found.replace("; recovered in", "; the slowest recovery took") if several else found
