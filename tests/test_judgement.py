@@ -10,10 +10,13 @@ from seatrial.checks import judge
 from seatrial.checks.closed_loop import Pace
 from seatrial.checks.slo import slo
 from seatrial.checks.windows import windows
+from seatrial.conclude import conclude_run
 from seatrial.faults.kill import Kill
 from seatrial.faults.pause import Pause
 from seatrial.ledger import ABSENT, PRESENT, ReadBack
 from seatrial.load.health import HEALTH_FIELDS, HEALTH_FILE
+from seatrial.report.axis import axis_of
+from seatrial.report.story import story
 from seatrial.samples import OK, Sample, SampleWriter, read_samples
 from seatrial.timeline import load_timeline
 from seatrial.verdict import Outcome
@@ -394,3 +397,14 @@ def test_what_the_generator_recorded_of_itself_belongs_to_the_loaded_timeline(fa
     for path in sorted(trial.folder.rglob("*.csv")):
         path.unlink()
     assert judge(timeline).passed
+
+
+def test_a_run_of_two_disasters_has_a_report_that_tells_both(fake_trial):
+    """Its page names each disaster's window and promise, and shows when each of the blows was healed."""
+    trial = played(fake_trial(), pause("cache"), hold(2), heal, wait, hold(5), kill("app"), wait)
+    assert conclude_run(trial.folder).passed
+    page = (trial.folder / "report.html").read_text()
+    for name in ("during 1 (Pause cache)", "during 2 (Kill app)", "recovery time 2 (Kill app)"):
+        assert name in page
+    blows = next(lane for lane in story(trial.timeline, axis_of(trial.timeline), {}) if lane.name == "fault").marks
+    assert [mark.end_s - mark.start_s > 1.9 for mark in blows] == [True, False]

@@ -37,12 +37,16 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class View:
+class Clients:
     """The clients of a run, and the attention of the processes that record them."""
 
     timeline: Timeline
     probe: Attention  # of the sampler, whose process writes the ledger too
     load: Attention
+
+    def attention(self, stream: str) -> Attention:
+        """Of the process that records a stream."""
+        return self.load if stream.startswith("load/") else self.probe
 
     def outages(self, undisturbed_until_s: float, struck_s: float, until_s: float) -> dict[str, list[Outage]]:
         """The outages of each stream from a blow on, as they were known at `until_s`; a stream that saw none has none.
@@ -51,7 +55,7 @@ class View:
         """
         found = {}
         for stream, samples in self.timeline.streams.items():
-            attention = self.load if stream.startswith("load/") else self.probe
+            attention = self.attention(stream)
             before = attention.believed([sample for sample in samples if sample.end_s < undisturbed_until_s])
             seen = model.outages(model.cut(samples, until_s), model.baseline(before), attention)
             noisy = any(not sample.ok and sample.outcome != PENDING for sample in before)
@@ -93,11 +97,11 @@ def _due_s(sample: Sample) -> float:
     return sample.intended_s
 
 
-def view_of(timeline: Timeline) -> View:
+def clients_of(timeline: Timeline) -> Clients:
     """The clients of a finished run."""
     load = [s for stream, some in timeline.streams.items() if stream.startswith("load/") for s in some]
     others = {stream: some for stream, some in timeline.streams.items() if not stream.startswith("load/")}
-    return View(timeline, sampler_attention(others), load_attention(load, timeline.load_health))
+    return Clients(timeline, sampler_attention(others), load_attention(load, timeline.load_health))
 
 
 def _counts(outage: Outage, noisy: bool) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
-from seatrial.checks.clients import View, view_of
+from seatrial.checks.clients import Clients, clients_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ UNAIDED = ("Kill",)  # faults that the deployment has to survive without anybody
 class Disaster:
     """A blow, or several, and what followed until the next disaster or the end of undisturbed observation."""
 
-    view: View
+    clients: Clients
     events: tuple[Event, ...]  # from its first blow to the next disaster
     label: str  # " 2 (Kill cache)", to be put behind a promise's name; nothing where there is only one
     undisturbed_until_s: float  # the first blow of the run
@@ -53,12 +53,12 @@ class Disaster:
     @cached_property
     def outages(self) -> dict[str, list[Outage]]:
         """Of each stream that saw any."""
-        return self.view.outages(self.undisturbed_until_s, self.struck_s, self.until_s)
+        return self.clients.outages(self.undisturbed_until_s, self.struck_s, self.until_s)
 
     @cached_property
     def unseen(self) -> tuple[Unseen, ...]:
         """What the recorders did not see."""
-        return self.view.unseen(self.struck_s, self.until_s)
+        return self.clients.unseen(self.struck_s, self.until_s)
 
     @property
     def recovered_s(self) -> float | None:
@@ -99,11 +99,11 @@ def disasters(timeline: Timeline) -> tuple[Disaster, ...]:
     begins = _begins(timeline)
     parts = [timeline.events[begin:end] for begin, end in pairwise([*begins, len(timeline.events)])]
     starts = [_begin_s(part) for part in parts]
-    view, found = view_of(timeline), []
+    clients, found = clients_of(timeline), []
     for number, part in enumerate(parts, 1):
         blows = [event for event in part if event.kind == "effect"]
         label = f" {number} ({'; '.join(map(words, blows))})" if len(parts) > 1 else ""
-        found.append(Disaster(view, part, label, starts[0], starts[number] if number < len(starts) else math.inf))
+        found.append(Disaster(clients, part, label, starts[0], starts[number] if number < len(starts) else math.inf))
     return tuple(found)
 
 

@@ -97,7 +97,7 @@ def _combined(total: Combined) -> str:
 def _longest_silence(disaster: Disaster) -> float:
     """The longest wait between two answers of one stream."""
     struck, until = disaster.struck_s, disaster.until_s
-    streams = disaster.view.timeline.streams.values()
+    streams = disaster.clients.timeline.streams.values()
     ends = (sorted(s.end_s for s in samples if s.ok and struck <= s.end_s <= until) for samples in streams)
     return max((late - early for some in ends for early, late in pairwise(some)), default=0.0)
 

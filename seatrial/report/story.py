@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from seatrial import outages as model
+from seatrial.checks.clients import clients_of
 from seatrial.checks.data_loss import account
 from seatrial.checks.disasters import ENDS, disasters, outages_by_stream
 from seatrial.checks.windows import kind_of, struck_s
@@ -57,8 +58,12 @@ def client_outages(timeline: Timeline) -> dict[str, list[Outage]]:
     """The outages of each stream, as the verdict on recovery counts them; of a run without a fault or end all."""
     if struck_s(timeline) is not None and any(timeline.first(kind) for kind in ENDS):
         return outages_by_stream(timeline)
-    streams = timeline.streams.items()
-    found = {stream: model.outages(samples, model.baseline(samples)) for stream, samples in streams if samples}
+    clients, streams = clients_of(timeline), timeline.streams.items()
+    found = {
+        stream: model.outages(samples, model.baseline(samples), clients.attention(stream))
+        for stream, samples in streams
+        if samples
+    }
     return {stream: outages for stream, outages in found.items() if outages}
 
 
