@@ -192,6 +192,16 @@ def test_a_ledger_that_was_steady_up_to_the_blow_claims_no_loss(fake_trial):
     assert quiet(trial, 1.0, 3.0).outcome is Outcome.PASS
 
 
+def test_a_ledger_that_writes_rarely_shows_no_more_than_its_period(fake_trial):
+    """A write every 2.5 s and an RPO of 0.5 s: whatever was acknowledged between two of them may be lost."""
+    trial = fake_trial(
+        rpo_s=0.5, streams={"probe/new": 50.0, "probe/kept": 50.0, "load/chart": 80.0, "ledger/api": 0.4}
+    )
+    loss = trial.play(Kill("database")).verdict.promise("data loss")
+    assert (loss.outcome, loss.lower) == (Outcome.INCONCLUSIVE, 0.0), loss
+    assert 0.5 < loss.upper <= 2.5
+
+
 def test_a_quiet_ledger_before_the_oldest_lost_write_leaves_the_loss_open(fake_trial):
     """The write 0.5 s before the blow is lost, and nothing was acknowledged for 3 s before that; RPO 2 s."""
     trial = fake_trial(rpo_s=2.0).play(Kill("database"))

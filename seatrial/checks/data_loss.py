@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from seatrial.checks.disasters import disasters, struck
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed
 from seatrial.ledger import ABSENT, ACKNOWLEDGED, FAILED, PHANTOM, PRESENT, UNKNOWN, UNREADABLE, WRONG, write_result
-from seatrial.samples import period_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from seatrial.verdict import Promise
 
 NAME = "data loss"
-LEAST_QUIET_S = 0.25  # a ledger that acknowledged nothing for less, and for five periods, was steady
+LEAST_QUIET_S = 0.5  # a ledger that acknowledged nothing for less was steady
 SHOWN = 5  # ids named in a reason; all of them stand in the report
 
 
@@ -197,13 +196,13 @@ def _longest_quiet(timeline: Timeline, ledger: Account) -> Quiet | None:
 
 
 def _quiets(timeline: Timeline, ledger: Account, disaster: Disaster) -> Iterator[Quiet]:
-    for stream, samples in timeline.streams.items():
+    for stream in timeline.streams:
         if not stream.startswith("ledger/"):
             continue
         hit = (s.end_s for s in ledger.lost if s.stream == stream and blow_after(timeline, s) in disaster.blows)
         from_s = min([disaster.struck_s, *hit])
         last_s = max((s.end_s for s in ledger.kept if s.stream == stream and s.end_s <= from_s), default=-math.inf)
-        if from_s - last_s > max(LEAST_QUIET_S, 5 * period_s(samples)):
+        if from_s - last_s > LEAST_QUIET_S:
             yield Quiet(stream, from_s - last_s, disaster.struck_s - last_s)
 
 
