@@ -28,6 +28,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 from seatrial import outages as model
+from seatrial.attention import sampler_attention
 from seatrial.probe.config import SamplerConfig
 from seatrial.probe.process import SamplerProcess
 
@@ -201,10 +202,12 @@ def measure(samples, down):
     streams = {}
     for sample in samples:
         streams.setdefault(sample.stream, []).append(sample)
-    found = {}
+    for some in streams.values():
+        some.sort(key=lambda sample: sample.start_s)
+    found, looked = {}, sampler_attention(streams)
     for name, some in streams.items():
         normal = model.baseline([sample for sample in some if sample.end_s < down])
-        found[name] = [outage for outage in model.outages(some, normal) if outage.end.upper_s >= down]
+        found[name] = [outage for outage in model.outages(some, normal, looked) if outage.end.upper_s >= down]
     return model.combine({name: outages for name, outages in found.items() if outages}).duration
 
 

@@ -90,7 +90,13 @@ def _add_trials(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this ty
 def _add_readers(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this type private
     probe = commands.add_parser("probe", help="sample a URL in an open loop; print its outages as intervals")
     probe.add_argument("url", metavar="URL")
-    probe.add_argument("--rate", type=float, default=50.0, metavar="HZ", help="samples a second (50)")
+    probe.add_argument(
+        "--rate",
+        type=float,
+        default=50.0,
+        metavar="HZ",
+        help="samples a second, on new and on kept connections each (50)",
+    )
     probe.add_argument("--duration", type=float, default=10.0, metavar="S", help="seconds (10); Ctrl-C ends it earlier")
     probe.add_argument("--timeout", type=float, default=2.0, metavar="S", help="of one request, in seconds (2)")
     probe.set_defaults(command=_probe)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seatrial.evidence import STABLE_COUNT, STABLE_SPAN_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from seatrial.roles import Observer
     from seatrial.samples import Sample
 
-STABLE_COUNT = 5  # answers in a row, and
-STABLE_SPAN_S = 0.25  # the least time that they span: the same rule as in `seatrial.outages`
 SILENT_S = 1.0  # a stream without an answer for so long, and for five of its periods, is not being served
 
 

@@ -5,6 +5,7 @@ that started at f and ended at g proves that it was down at some moment of [f, m
 would have come by then. A *silence*, longer than `hang_s` without an answer and with a request pending for so long,
 proves that it was down soon after that request and shortly before the answer: a service that accepts and never answers
 is down even if every request is answered in the end; one that is evenly slow is not, because its answers keep coming.
+Neither counts where the recorder itself did not look (see `seatrial.attention`): it proves nothing about the service.
 
 Proofs of down with no proof of up between them are one outage. It began after the last start of a request that was
 answered by its last proof, and before its first proof was complete (`onset`); it ended after its last proof and before
@@ -20,24 +21,19 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from seatrial.attention import UNDISTURBED
 from seatrial.evidence import Answers, Proof, silences, unbroken
+from seatrial.samples import PENDING, period_s
+from seatrial.spans import Interval, union
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from seatrial.attention import Attention
     from seatrial.samples import Sample
 
-PENDING = "pending"  # the outcome of a request that nobody knows the outcome of yet
 NEVER = math.inf
 PROMPT_P99S = 1.5  # one answer in a hundred is slower than p99, few are slower than so many times p99
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A moment or a length that is known to lie between two bounds, in seconds."""
-
-    lower_s: float
-    upper_s: float
 
 
 @dataclass(frozen=True)
@@ -83,16 +79,17 @@ def baseline(samples: Sequence[Sample]) -> Baseline:
     if not latencies:
         return Baseline()
     p99 = latencies[min(len(latencies) - 1, math.ceil(0.99 * len(latencies)) - 1)]
-    hang_s = max(Baseline.hang_s, 3 * p99, 5 * _period_s(samples))
+    hang_s = max(Baseline.hang_s, 3 * p99, 5 * period_s(samples))
     return Baseline(max(Baseline.prompt_s, PROMPT_P99S * p99), hang_s)
 
 
-def outages(samples: Sequence[Sample], normal: Baseline) -> list[Outage]:
-    """The outages of one stream, in order. `samples` are sorted by start."""
-    answers = Answers([sample for sample in samples if sample.ok], normal.prompt_s)
-    waits = silences(samples, answers, normal.prompt_s, normal.hang_s)
+def outages(samples: Sequence[Sample], normal: Baseline, attention: Attention = UNDISTURBED) -> list[Outage]:
+    """The outages of one stream, in order. `samples` are sorted by start; `attention` is their recorder's."""
+    believed = attention.believed(samples)
+    answers = Answers([sample for sample in believed if sample.ok], normal.prompt_s, attention)
+    waits = silences(believed, answers, normal.prompt_s, normal.hang_s, attention)
     found: list[Outage] = []
-    for proofs in unbroken(sorted([*_failures(samples, normal), *waits]), answers):
+    for proofs in unbroken(sorted([*_failures(believed, normal), *waits]), answers):
         outage = _bounded(proofs, answers, samples[0].start_s)
         if found and not answers.stable(found[-1].end.upper_s, outage.first_failure_s):
             found[-1] = _merged(found[-1], outage)
@@ -104,30 +101,16 @@ def outages(samples: Sequence[Sample], normal: Baseline) -> list[Outage]:
 
 
 def combine(by_stream: Mapping[str, Sequence[Outage]]) -> Combined:
-    """From the first onset to the last end: the service is back when it is back for every client.
+    """From the first onset to the last end: the service is down once one client is not served, back when all are.
 
-    The two probe streams ask the same thing at different moments: where their bounds overlap, both hold.
+    Each stream is a client of its own, whose outage may truly begin or end at another moment than that of the others
+    (kept connections may live on where new ones are refused). So the bounds of the first onset are the least of their
+    bounds, and those of the last end the greatest: no stream narrows those of another.
     """
-    onsets, ends = [], []
-    for group in _groups(by_stream):
-        onsets.append(_common([found[0].onset for found in group], min))
-        ends.append(_common([found[-1].end for found in group], max))
+    onsets = [found[0].onset for found in by_stream.values() if found]
+    ends = [found[-1].end for found in by_stream.values() if found]
     onset = Interval(min(o.lower_s for o in onsets), min(o.upper_s for o in onsets))
     return Combined(onset, Interval(max(e.lower_s for e in ends), max(e.upper_s for e in ends)))
-
-
-def _groups(by_stream: Mapping[str, Sequence[Outage]]) -> list[list[Sequence[Outage]]]:
-    probe = [found for stream, found in by_stream.items() if stream.startswith("probe/") and found]
-    others = [[found] for stream, found in by_stream.items() if not stream.startswith("probe/") and found]
-    return [probe, *others] if probe else others
-
-
-def _common(bounds: Sequence[Interval], choose: Callable[[Iterable[float]], float]) -> Interval:
-    """The bounds that hold together; where they exclude each other, the first (or the last) of them."""
-    lower, upper = max(b.lower_s for b in bounds), min(b.upper_s for b in bounds)
-    if lower <= upper:
-        return Interval(lower, upper)
-    return Interval(choose(b.lower_s for b in bounds), choose(b.upper_s for b in bounds))
 
 
 def sampling_gaps(samples: Sequence[Sample], rate_hz: float, until_s: float | None = None) -> list[Interval]:
@@ -140,7 +123,7 @@ def sampling_gaps(samples: Sequence[Sample], rate_hz: float, until_s: float | No
     ends = [] if until_s is None else [max(until_s, *starts[-1:])]
     silent = [Interval(a, b) for a, b in pairwise([*starts, *ends]) if b - a > allowed]
     late = [Interval(s.intended_s, s.start_s) for s in samples if s.start_s - s.intended_s > allowed]
-    return _merged_spans([*silent, *late])
+    return union([*silent, *late])
 
 
 def brownouts(samples: Sequence[Sample], slow_s: float, bin_s: float = 0.25) -> list[Interval]:
@@ -178,21 +161,6 @@ def cut(samples: Sequence[Sample], until_s: float) -> list[Sample]:
     """The samples as they were known at a moment: what had no outcome by then is pending."""
     known = (sample for sample in samples if sample.start_s <= until_s)
     return [s if s.end_s <= until_s else replace(s, end_s=NEVER, outcome=PENDING) for s in known]
-
-
-def _merged_spans(spans: Iterable[Interval]) -> list[Interval]:
-    found: list[Interval] = []
-    for span in sorted(spans, key=lambda span: span.lower_s):
-        if found and span.lower_s <= found[-1].upper_s:
-            found[-1] = Interval(found[-1].lower_s, max(found[-1].upper_s, span.upper_s))
-        else:
-            found.append(span)
-    return found
-
-
-def _period_s(samples: Sequence[Sample]) -> float:
-    """The usual time between two requests."""
-    return (samples[-1].start_s - samples[0].start_s) / max(len(samples) - 1, 1)
 
 
 def _merged(first: Outage, later: Outage) -> Outage:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, TextIO
 from seatrial.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 OK = "ok"
 UNSENT = "unsent"
 TIMEOUT = "timeout"
+PENDING = "pending"  # of a request whose outcome nobody knows yet, or ever will; never recorded
 LATEST_S = 1e10  # three hundred years of monotonic clock
 FIELDS = ("stream", "intended", "start", "end", "outcome", "key")
 
@@ -44,6 +45,11 @@ class Sample:
         """From the *intended* time, so that a stalled client cannot hide a stalled server; infinite if it failed."""
         return self.end_s - self.intended_s if self.ok else float("inf")
 
+    @property
+    def late_s(self) -> float:
+        """How long after it was due its client came to it: to send it, or to decide that it cannot."""
+        return (self.end_s if self.outcome == UNSENT else self.start_s) - self.intended_s
+
     def row(self) -> tuple[str, str, str, str, str, str]:
         """The sample as a CSV row, times with microseconds."""
         times = (f"{t:.6f}" for t in (self.intended_s, self.start_s, self.end_s))
@@ -58,6 +64,11 @@ def parse(row: list[str]) -> Sample:
     if not all(abs(time_s) < LATEST_S for time_s in (sample.intended_s, sample.start_s, sample.end_s)):
         raise ValueError(f"no time of this machine: {row[1:4]}")
     return sample
+
+
+def period_s(samples: Sequence[Sample]) -> float:
+    """The usual seconds between two requests of a stream, sorted by start; 0 of fewer than two."""
+    return (samples[-1].start_s - samples[0].start_s) / max(len(samples) - 1, 1) if samples else 0.0
 
 
 class SampleWriter:

@@ -49,7 +49,7 @@ class Objectives(Model):
 
 
 class Client(Model):
-    """What a user of the deployment sees, and how often the probe looks."""
+    """What a user of the deployment sees, and how often the probe looks: on new connections and on kept ones each."""
 
     url: str = "{app.url}"
     health: Path_ = "/health"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import InputError
 from seatrial.ledger import ReadBack, read_back_file
+from seatrial.load.health import HealthSample, load_health
 from seatrial.samples import Sample, read_samples
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return json.dumps(value, indent=2, sort_keys=True, default=str)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is equal to itself alone, so that what is worked out of it can be kept
 class Timeline:
     """A finished (or torn) run, as it stands on disk. Never changes, and needs nothing but its folder."""
 
@@ -105,6 +106,11 @@ class Timeline:
         for samples in streams.values():
             samples.sort(key=lambda sample: (sample.start_s, sample.end_s))
         return dict(sorted(streams.items()))
+
+    @cached_property
+    def load_health(self) -> list[HealthSample]:
+        """What the load generator recorded of itself, a row a second; empty if it never did."""
+        return load_health(self.folder)
 
     @cached_property
     def read_back(self) -> list[ReadBack]:

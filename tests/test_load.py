@@ -19,7 +19,7 @@ import pytest
 from load_server import OWN, Server
 
 from seatrial.errors import InputError, TargetError
-from seatrial.load.health import fitness, load_health
+from seatrial.load.health import attention, fitness, load_health
 from seatrial.load.runner import LocustLoad
 from seatrial.samples import read_samples
 from seatrial.settings import Load
@@ -200,6 +200,28 @@ def test_a_users_own_locustfile_is_recorded(server, tmp_path):
     assert all(s.intended_s == s.start_s and begun < s.start_s < s.end_s < stopped for s in samples)
     assert all(s.end_s - s.start_s == pytest.approx(0.5, abs=0.1) for s in samples if "read" in s.stream)
     assert {row.loop for row in load_health(tmp_path)} == {"closed"}
+
+
+@pytest.mark.parametrize("loop", ["open", "closed"])
+def test_a_stall_of_the_generator_itself_is_recorded(server, tmp_path, loop):
+    """Stopped for 0.5 s: the span in which it did not look is known, from its samples or from its heartbeat."""
+    (tmp_path / "load.py").write_text(OWN)
+    (tmp_path / "beside.py").write_text("PATH = '/slow'\n")
+    own = Load.model_validate({"locustfile": "load.py", "users": 4})
+    with running(
+        own if loop == "closed" else open_loop(50, {"name": "a", "path": "/"}), server.url, tmp_path, tmp_path
+    ):
+        time.sleep(1)
+        stopped = time.monotonic()
+        os.kill(pid_of(tmp_path), signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(pid_of(tmp_path), signal.SIGCONT)
+        woken = time.monotonic()
+        time.sleep(0.5)
+    found = attention(read_samples(samples_of(tmp_path)), load_health(tmp_path)).stalls
+    stall = max(found, key=lambda span: span.length_s)
+    assert stopped - 0.1 < stall.lower_s < stopped + 0.1
+    assert woken - 0.1 < stall.upper_s < woken + 0.2
 
 
 def test_a_killed_runner_takes_locust_with_it(server, tmp_path):

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial import outages as model
-from seatrial.samples import OK, Sample
+from seatrial.attention import Attention, load_attention, sampler_attention
+from seatrial.load.health import HealthSample, attention
+from seatrial.samples import OK, TIMEOUT, UNSENT, Sample
+from seatrial.spans import Interval
 
 PERIOD_S, LATENCY_S, TIMEOUT_S = 0.02, 0.004, 2.0
 MODES = ("refused", "reset", "http_503", "hang")
@@ -226,3 +229,137 @@ def test_its_time_grows_with_the_samples_alone():
     began = time.process_time()
     assert model.outages(samples, model.Baseline(0.8, 2.4))
     assert time.process_time() - began < 3
+
+
+def recorded(down_s, up_s, mode, stall_s, woken_s, *, latency_s=0.03, until_s=10.0):
+    """What a sampler records that is stopped from `stall_s` to `woken_s`: what was due or came meanwhile, comes then.
+
+    Half a hundred requests a second that take 30 ms each: there is always one in flight.
+    """
+    samples = []
+    for number in range(int(until_s / PERIOD_S)):
+        due_s = number * PERIOD_S
+        if stall_s < due_s < woken_s - 1:
+            continue  # so long ago that it is not sent any more
+        start_s = woken_s if stall_s < due_s < woken_s else due_s
+        end_s, outcome = ask(start_s, down_s, up_s, mode, latency_s)
+        end_s = woken_s + 0.001 if stall_s < end_s <= woken_s else end_s
+        samples.append(Sample("probe/new", due_s, start_s, end_s, outcome))
+    return samples
+
+
+def looked_at(samples, latency_s=0.03):
+    return model.outages(samples, model.Baseline(1.5 * latency_s), sampler_attention({"probe/new": samples}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(stall_s=st.floats(3, 4), length_s=st.floats(0.25, 4))
+def test_a_recorder_that_stalls_with_requests_in_flight_is_no_outage(stall_s, length_s):
+    """Its answers come when it wakes up, or time out then; the service was up all the time."""
+    samples = recorded(99, 99, "hang", stall_s, stall_s + length_s)
+    assert model.outages(samples, model.Baseline(0.045)), "as if it had looked all the time"
+    assert looked_at(samples) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    mode=st.sampled_from(MODES),
+    length_s=st.floats(0.6, 4),
+    stall_s=st.floats(2.5, 5.0),
+    stalled_s=st.floats(0.06, 2.5),
+)
+def test_the_truth_is_inside_although_the_recorder_stalls(mode, length_s, stall_s, stalled_s):
+    """Down from 3 s on, and a stall before, in or after it: enough was looked at to see it, or nothing is said."""
+    samples = recorded(3.0, 3.0 + length_s, mode, stall_s, stall_s + stalled_s)
+    found = looked_at(samples)
+    looked_s = length_s - max(0.0, min(stall_s + stalled_s, 3.0 + length_s) - max(stall_s, 3.0))
+    assert found or looked_s < 0.4
+    for outage in found:
+        assert outage.onset.lower_s <= 3.0 + length_s
+        assert outage.end.upper_s >= 3.0
+    if found:
+        assert found[0].onset.lower_s <= 3.0 <= found[0].onset.upper_s or stall_s <= 3.0 <= stall_s + stalled_s
+        assert sum(outage.duration.lower_s for outage in found) <= length_s + 1e-9
+        assert found[-1].end.lower_s <= 3.0 + length_s
+
+
+def test_a_service_that_never_answers_is_down_though_its_recorder_stalls_a_little():
+    """Accepts and hangs from 3 s on; a stall of 0.3 s in it hides nothing."""
+    (outage,) = looked_at(recorded(3.0, math.inf, "hang", 4.0, 4.3, until_s=6.0))
+    assert outage.onset.lower_s <= 3.0 <= outage.onset.upper_s
+    assert (outage.end.lower_s >= 5.8, outage.end.upper_s) == (True, model.NEVER)
+
+
+def test_a_stall_of_the_process_excuses_every_stream_of_it():
+    """A ledger that writes once a second cannot show it by itself; the probe beside it does."""
+    probe = recorded(99, 99, "hang", 3.5, 4.7)
+    writes = [Sample("ledger/api", at_s, at_s, 4.701 if at_s == 3.45 else at_s + 0.1, OK)
+              for at_s in [*(number + 0.45 for number in range(3)), 3.45, 5.45, 6.45]]  # fmt: skip
+    normal = model.Baseline(0.15, 0.5)
+    assert model.outages(writes, normal)
+    assert model.outages(writes, normal, sampler_attention({"probe/new": probe, "ledger/api": writes})) == []
+
+
+def test_what_the_generator_did_not_send_is_no_outage():
+    """Unsent for a second: nothing is known of the service. Refused for a second: it was down."""
+    unsent = refused_where(lambda at_s: 3 <= at_s < 4)
+    given_up = [s if s.ok else Sample("s", s.start_s, s.start_s, s.start_s, UNSENT) for s in unsent]
+    assert found_in(given_up) == []
+    assert len(found_in(unsent)) == 1
+
+
+def timeouts(from_s, to_s):
+    """Answered every 20 ms, and one request in four times out in between."""
+    samples = clients(99, 99, "refused")
+    return [
+        Sample("s", s.start_s, s.start_s, s.start_s + 2, TIMEOUT) if from_s <= s.start_s < to_s and not n % 4 else s
+        for n, s in enumerate(samples)
+    ]
+
+
+def test_a_timeout_counts_where_the_generator_had_a_core_and_not_where_it_had_none():
+    """Timeouts beside answers: of a fit generator an outage, of one that used all of its core nothing."""
+    samples = timeouts(3, 5)
+    fit = [HealthSample(float(at_s), 0.3, 0.0, 0, 0, 0, "open") for at_s in range(11)]
+    busy = [HealthSample(row.at_s, 0.95 if 3 < row.at_s < 8 else 0.3, 0.0, 0, 0, 0, "open") for row in fit]
+    normal = model.Baseline()
+    assert model.outages(samples, normal, attention(samples, fit))
+    assert model.outages(samples, normal, attention(samples, busy)) == []
+    refused = refused_where(lambda at_s: 3 <= at_s < 5)
+    assert model.outages(refused, normal, attention(refused, busy)), "an error is an error, however busy"
+
+
+def test_a_stall_of_a_closed_loop_shows_in_its_heartbeat():
+    """Its requests have no due time: a row of its health is written right after each stall."""
+    samples = [Sample("load/a", t, t, 4.3 if t < 4 < t + 0.03 else t + 0.02, OK)
+               for t in (number * 0.025 for number in range(400)) if not 4 <= t < 4.3]  # fmt: skip
+    row = HealthSample(4.3, 0.3, 0.28, 4, 0, 0, "closed")
+    assert model.outages(samples, model.Baseline(0.03), attention(samples, []))
+    assert model.outages(samples, model.Baseline(0.03), attention(samples, [row])) == []
+
+
+def test_time_in_which_nobody_looked_is_left_out():
+    """Half a second up to 10 s, of which it slept from 9.6 to 9.9: it looked from 9.2 on."""
+    looked = Attention([Interval(9.6, 9.9)])
+    assert looked.looked_from(10.0, 0.5) == pytest.approx(9.2)
+    assert looked.looked_from(10.0, 0.05) == pytest.approx(9.95)
+    assert looked.looked_from(9.7, 0.5) == pytest.approx(9.1)
+    assert (looked.last_look(9.91), looked.last_look(9.93), looked.last_look(9.7)) == (9.6, 9.93, 9.6)
+    assert load_attention([Sample("s", 1.0, 1.0, 1.4, UNSENT)], [], []).stalls == [Interval(1.0, 1.4)]
+
+
+def test_two_kinds_of_clients_may_be_down_at_different_times():
+    """New connections are refused from 3 to 4 s, kept ones are reset from 3.4 to 4.4: down from 3 to 4.4 s."""
+    new, kept = found_in(clients(3.0, 4.0, "refused")), found_in(clients(3.4, 4.4, "reset", phase_s=0.01))
+    combined = model.combine({"probe/new": new, "probe/kept": kept})
+    assert combined.onset.lower_s <= 3.0 <= combined.onset.upper_s
+    assert combined.end.lower_s <= 4.4 <= combined.end.upper_s
+    assert combined.duration.upper_s - combined.duration.lower_s <= 2 * PERIOD_S + 3 * LATENCY_S
+
+
+def test_clients_whose_ends_differ_by_less_than_a_period_keep_the_later_end():
+    """Bounds that overlap are not cut: one was served again at 4.0 s, the other at 4.015 s."""
+    first, second = found_in(clients(3.0, 4.0, "refused")), found_in(clients(3.0, 4.015, "refused", phase_s=0.01))
+    end = model.combine({"probe/new": first, "probe/kept": second}).end
+    assert end.lower_s <= 4.015 <= end.upper_s
+    assert end.upper_s == max(first[0].end.upper_s, second[0].end.upper_s)

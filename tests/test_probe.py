@@ -22,6 +22,7 @@ import pytest
 from tiny_server import Tiny
 
 from seatrial import outages as model
+from seatrial.attention import sampler_attention
 from seatrial.errors import InputError, TargetError
 from seatrial.probe.config import LedgerConfig, SamplerConfig, from_json
 from seatrial.probe.http1 import HttpClient
@@ -278,6 +279,50 @@ def test_a_sampler_that_slept_does_not_wake_up_as_a_flood(tmp_path):
     (gap,) = model.sampling_gaps(samples, RATE_HZ)
     assert gap.upper_s - gap.lower_s == pytest.approx(1.5, abs=0.3)
     assert max(s.start_s - s.intended_s for s in samples) < 3
+
+
+def sampled_while(server, folder, what):
+    """A busy server (there is always a request in flight), sampled while `what` happens to the sampler or to it."""
+    server.mode = "busy"
+    process = SamplerProcess(SamplerConfig(server.url, str(folder), rate_hz=RATE_HZ))
+    process.start()
+    try:
+        time.sleep(1)
+        struck = time.monotonic()
+        what(process.pid)
+        time.sleep(1)
+    finally:
+        process.stop()
+    streams = by_stream(process.poll())
+    looked = sampler_attention(streams)
+    return [
+        outage
+        for samples in streams.values()
+        for outage in model.outages(samples, model.baseline([s for s in samples if s.end_s < struck]), looked)
+    ]
+
+
+def test_a_sampler_that_stalls_with_requests_in_flight_reads_no_outage(tmp_path):
+    """Stopped for 0.5 s while the server answers: the silence is its own. The server that hangs so long is down."""
+
+    def stall(pid):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGCONT)
+
+    with Tiny() as server:
+        assert sampled_while(server, tmp_path / "stalled", stall) == []
+
+        def hang(_pid):
+            server.mode = "hang"
+            time.sleep(0.5)
+            server.back.set()
+            server.mode = "busy"
+
+        found = sampled_while(server, tmp_path / "hung", hang)
+    assert found
+    assert all(0.3 < outage.duration.lower_s < 0.6 for outage in found)
+    assert all(0.5 < outage.duration.upper_s < 0.9 for outage in found)
 
 
 def test_a_sampler_that_cannot_start_says_why(tmp_path):

@@ -30,6 +30,8 @@ class Handler(socketserver.BaseRequestHandler):
                 self.server.back.wait(10)
             elif mode == "slow":
                 time.sleep(0.5)
+            elif mode == "busy":
+                time.sleep(0.05)
             if mode == "reset" or (mode == "reset-kept" and served > 1):
                 return self._reset()
             self.request.sendall(ANSWERS.get(mode, ANSWERS["ok"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seatrial.checks.disasters import words
 from seatrial.checks.promise import faulty, inconclusive, passed
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ def effect(timeline: Timeline) -> list[Promise]:
         return [inconclusive(timeline, NAME, f"the fault could not be injected: {refused[0].data['detail']}")]
     if not effects:
         return [inconclusive(timeline, NAME, "no fault was injected")]
-    return [_judge(timeline, event) for event in effects]
+    labels = [f" {number} ({words(event)})" if len(effects) > 1 else "" for number, event in enumerate(effects, 1)]
+    return [_judge(timeline, event, NAME + label) for event, label in zip(effects, labels, strict=True)]
 
 
-def _judge(timeline: Timeline, event: Event) -> Promise:
+def _judge(timeline: Timeline, event: Event, name: str) -> Promise:
     evidence = tuple(event.data["evidence"])
     said = "; ".join(evidence)
     if not event.data["seen"]:
-        return inconclusive(timeline, NAME, f"{event.data['fault']} left no trace: {said}", proof=evidence)
-    return passed(timeline, NAME, said, proof=evidence)
+        return inconclusive(timeline, name, f"{event.data['fault']} left no trace: {said}", proof=evidence)
+    return passed(timeline, name, said, proof=evidence)

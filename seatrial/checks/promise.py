@@ -38,9 +38,3 @@ def limit(timeline: Timeline, name: str) -> float:
 def faulty(timeline: Timeline) -> bool:
     """True if the scenario breaks something."""
     return bool(timeline.run["faults"]) or timeline.first("injecting") is not None
-
-
-def proven(timeline: Timeline) -> bool:
-    """True if there was a fault and each was seen to have worked."""
-    effects = timeline.all("effect")
-    return bool(effects) and all(event.data["seen"] for event in effects) and not timeline.first("injection-failed")

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial.checks import statistics
+from seatrial.checks.closed_loop import is_closed, pace
 from seatrial.checks.promise import failed, faulty, inconclusive, limit, passed
-from seatrial.checks.windows import Window, windows
-from seatrial.load.health import Fitness, fitness, load_health
+from seatrial.checks.windows import Window, kind_of, windows
+from seatrial.load.health import Fitness, fitness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from seatrial.checks.closed_loop import Pace
     from seatrial.samples import Sample
     from seatrial.timeline import Timeline
     from seatrial.verdict import Promise
 
 P95_SHARE = 0.05
-LEAST = 59  # the smallest sample that can certify a p95 with 95 % confidence: 0.95 ** 59 < 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Counts:
         for stream, one in self.endpoints.items():
             if statistics.surely_above(one.k, one.n, one.share):
                 return f"{stream}: {one.said()}"
-        too_many = self.total.n >= LEAST and self.total.k >= self.total.share * self.total.n
+        too_many = self.total.n >= statistics.LEAST and self.total.k >= self.total.share * self.total.n
         return self.total.said() if too_many else ""
 
     def without_excused(self) -> Counts:
@@ -69,10 +70,17 @@ class Counts:
 def slo(timeline: Timeline) -> list[Promise]:
     """Two promises for each window that the scenario holds to the SLO: p95 and errors."""
     found = windows(timeline)
-    return [promise for name in timeline.run["slo_windows"] for promise in _window(timeline, name, found.get(name))]
+    wanted = [name for kind in timeline.run["slo_windows"] for name in _of_kind(kind, found)]
+    load = _load(timeline, found.get("before"))
+    return [promise for name in wanted for promise in _window(timeline, load, name, found.get(name))]
 
 
-def _window(timeline: Timeline, name: str, window: Window | None) -> list[Promise]:
+def _of_kind(kind: str, found: Iterable[str]) -> list[str]:
+    """The windows of a kind, one for each disaster; its own name if the run never came to one."""
+    return [name for name in found if kind_of(name) == kind] or [kind]
+
+
+def _window(timeline: Timeline, load: Load, name: str, window: Window | None) -> list[Promise]:
     label = name if faulty(timeline) else "steady"
     names = (f"p95 {label}", f"errors {label}")
     objectives = (limit(timeline, "p95_s"), limit(timeline, "error_rate"))
@@ -83,11 +91,28 @@ def _window(timeline: Timeline, name: str, window: Window | None) -> list[Promis
             inconclusive(timeline, promise, said, objective=objective, unit=unit)
             for promise, objective, unit in zip(names, objectives, units, strict=True)
         ]
-    endpoints = {
-        stream: window.of(samples) for stream, samples in timeline.streams.items() if stream.startswith("load/")
-    }
-    view = _view(timeline, window, name, endpoints)
+    view = _view(timeline, window, name, load)
     return [_p95(view, names[0], objectives[0]), _errors(view, names[1], objectives[1])]
+
+
+@dataclass(frozen=True)
+class Load:
+    """All that the load recorded; of a closed loop also what it should have sent."""
+
+    endpoints: dict[str, list[Sample]]
+    missing: dict[str, list[Sample]] = field(default_factory=dict)
+    pace: Pace | None = None  # of a closed loop
+    closed: bool = False
+
+
+def _load(timeline: Timeline, undisturbed: Window | None) -> Load:
+    endpoints = {stream: some for stream, some in timeline.streams.items() if stream.startswith("load/")}
+    if not is_closed(timeline.load_health):
+        return Load(endpoints)
+    sent = [sample for samples in endpoints.values() for sample in samples]
+    found = pace(sent, timeline.load_health, undisturbed) if undisturbed else None
+    missing = {stream: [m for s in some for m in found.missing(s)] for stream, some in endpoints.items() if found}
+    return Load(endpoints, missing, found, closed=True)
 
 
 @dataclass(frozen=True)
@@ -97,6 +122,7 @@ class View:
     timeline: Timeline
     endpoints: dict[str, list[Sample]]
     fitness: Fitness
+    note: str = ""  # what was added to it
 
     @property
     def samples(self) -> list[Sample]:
@@ -140,7 +166,8 @@ def _decide(view: View, counts: Counts, numbers: dict[str, Any]) -> Promise:
     """FAIL if too many were bad, whatever the generator did; PASS if surely not; else INCONCLUSIVE."""
     timeline, name, total, fitness = view.timeline, counts.name, counts.total, view.fitness
     strain = (fitness.strained,) if fitness.strained else ()
-    proof = (*(f"{stream}: {one.said()}" for stream, one in counts.endpoints.items()), *_outcomes(view), *strain)
+    counted = (f"{stream}: {one.said()}" for stream, one in counts.endpoints.items())
+    proof = (*counted, *_outcomes(view), *strain, *filter(None, [view.note]))
     if fitness.unfit:
         return inconclusive(timeline, name, fitness.unfit, proof=proof, **numbers)
     if broken := counts.broken():
@@ -160,19 +187,32 @@ def _outcomes(view: View) -> tuple[str, ...]:
     return (f"outcomes of those that failed: {said}",) if said else ()
 
 
-def _view(timeline: Timeline, window: Window, name: str, endpoints: dict[str, list[Sample]]) -> View:
+def _view(timeline: Timeline, window: Window, name: str, load: Load) -> View:
     """The window's samples, and why they may say nothing about the deployment."""
-    view = View(timeline, endpoints, Fitness())
-    if not view.samples:
-        return replace(view, fitness=Fitness(unfit=f"the load recorded no request in the window {name}"))
-    if name == "before" and not any(sample.ok for sample in view.samples):
-        said = "the load had no success before the fault: the target was not up"
-        return replace(view, fitness=Fitness(unfit=said))
+    sent = {stream: window.of(samples) for stream, samples in load.endpoints.items()}
+    missing = {stream: window.of(samples) for stream, samples in load.missing.items()}
+    endpoints = {stream: [*samples, *missing.get(stream, [])] for stream, samples in sent.items()}
+    note = load.pace.said(sum(map(len, missing.values()))) if load.pace else ""
+    fit = _fitness(timeline, window, name, sent)
+    if load.closed and not load.pace and not fit.unfit:
+        said = (
+            "a closed loop of which no usual pace is known: what it did not send while users waited is not known either"
+        )
+        fit = Fitness(unfit=said)
+    return View(timeline, endpoints, fit, note)
+
+
+def _fitness(timeline: Timeline, window: Window, name: str, endpoints: dict[str, list[Sample]]) -> Fitness:
+    samples = [sample for some in endpoints.values() for sample in some]
+    if not samples:
+        return Fitness(unfit=f"the load recorded no request in the window {name}")
+    if name == "before" and not any(sample.ok for sample in samples):
+        return Fitness(unfit="the load had no success before the fault: the target was not up")
     settings = timeline.run["settings"]["load"]
     names = [f"load/{request['name']}" for request in settings.get("requests") or []]
     if never := [stream for stream in names if not endpoints.get(stream)]:
-        said = f"{never[0]} was never asked in the window {name}: raise its weight, the rate or the window"
-        return replace(view, fitness=Fitness(unfit=said))
+        return Fitness(
+            unfit=f"{never[0]} was never asked in the window {name}: raise its weight, the rate or the window"
+        )
     rate_hz = None if settings.get("locustfile") else float(settings["rate_hz"])
-    health = load_health(timeline.folder)
-    return replace(view, fitness=fitness(view.samples, health, window.start_s, window.end_s, rate_hz))
+    return fitness(samples, timeline.load_health, window.start_s, window.end_s, rate_hz)

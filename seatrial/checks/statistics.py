@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONFIDENCE = 0.95
+LEAST = 59  # the smallest sample that can certify a p95 with 95 % confidence: 0.95 ** 59 < 0.05
 INFINITE = float("inf")
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seatrial import outages as model
+from seatrial.checks.disasters import disasters
+from seatrial.checks.statistics import LEAST
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seatrial.checks.disasters import Disaster
     from seatrial.samples import Sample
     from seatrial.timeline import Timeline
+
+ENOUGH = 2 * LEAST  # requests that a window holds if it can: a window of `LEAST` cannot certify a p95 beside one bad
 
 
 @dataclass(frozen=True)
@@ -29,28 +39,22 @@ class Window:
 
 def struck_s(timeline: Timeline) -> float | None:
     """Monotonic time of the first blow, or None if nothing was broken."""
-    effect = timeline.first("effect")
-    return float(effect.data["struck_s"]) if effect else timeline.time_of("injecting")
-
-
-def recovered_s(timeline: Timeline) -> float | None:
-    """When the run saw every client served again after its last blow; a wait that ended before says nothing of it."""
-    last_blow = max((float(event.data["struck_s"]) for event in timeline.all("effect")), default=0.0)
-    return next((event.at_s for event in timeline.all("recovered") if event.at_s > last_blow), None)
+    return next((disaster.struck_s for disaster in disasters(timeline)), None)
 
 
 def windows(timeline: Timeline) -> dict[str, Window]:
-    """The windows that the run came to: before, during (from the blow until the fault is gone), settling, after."""
-    struck, after = struck_s(timeline), timeline.time_of("after-begin")
-    recovered = recovered_s(timeline) or timeline.time_of("gave-up")
-    healed = _last_healing(timeline, before_s=recovered)
-    bounds = {
-        # Until the blow: while the run asked whether all clients are served, they were watched, too.
-        "before": (timeline.time_of("before-begin"), struck or timeline.time_of("before-end")),
-        "during": (struck, healed or recovered),
-        "settling": (healed, recovered),
-        "after": (after, timeline.time_of("after-end")),
-    }
+    """The windows that the run came to: before, during (from the blow until the fault is gone), settling, after.
+
+    Where there is more than one disaster, each has its own: `during 1 (Kill cache)`.
+    """
+    # Until the blow: while the run asked whether all clients are served, they were watched, too.
+    before = (timeline.time_of("before-begin"), struck_s(timeline) or timeline.time_of("before-end"))
+    bounds = {"before": before}
+    for disaster in disasters(timeline):
+        gone_s = disaster.healed_s or _served_s(timeline, disaster)
+        bounds["during" + disaster.label] = (disaster.struck_s, gone_s)
+        bounds["settling" + disaster.label] = (gone_s, disaster.over_s)
+    bounds["after"] = (timeline.time_of("after-begin"), timeline.time_of("after-end"))
     return {
         name: Window(start, end)
         for name, (start, end) in bounds.items()
@@ -58,12 +62,30 @@ def windows(timeline: Timeline) -> dict[str, Window]:
     }
 
 
-def observed_until_s(timeline: Timeline) -> float:
-    """The end of undisturbed observation: a run that gave up helps from then on, so nothing after it counts."""
-    ends = [timeline.time_of(kind) for kind in ("gave-up", "interrupted", "after-end", "stopped")]
-    return next((end for end in ends if end is not None), timeline.events[-1].at_s if timeline.events else 0.0)
+def kind_of(name: str) -> str:
+    """`during` of `during 1 (Kill cache)`."""
+    return name.split(" ", 1)[0]
 
 
-def _last_healing(timeline: Timeline, before_s: float | None) -> float | None:
-    healings = [event.at_s for event in timeline.all("healed") if before_s is None or event.at_s <= before_s]
-    return healings[-1] if healings and struck_s(timeline) is not None else None
+def _served_s(timeline: Timeline, disaster: Disaster) -> float | None:
+    """The end of a fault that nobody heals: when its clients were served again, as it was measured.
+
+    The run watches them for some seconds more until it believes that; counted in, these would dilute what the fault
+    did. Only a window that is too short to be judged reaches into them, by as many requests as it lacks.
+    """
+    if disaster.over_s is None or not disaster.outages:
+        return disaster.over_s
+    served_s = model.combine(disaster.outages).end.upper_s
+    return min(max(served_s, _enough_s(timeline, disaster)), disaster.over_s)
+
+
+def _enough_s(timeline: Timeline, disaster: Disaster) -> float:
+    """When so many requests of the load were due since the blow that a window can be judged."""
+    due = sorted(_due_after(timeline, disaster.struck_s))
+    return due[ENOUGH] if len(due) > ENOUGH else math.inf
+
+
+def _due_after(timeline: Timeline, start_s: float) -> Iterator[float]:
+    for stream, samples in timeline.streams.items():
+        if stream.startswith("load/"):
+            yield from (sample.intended_s for sample in samples if sample.intended_s >= start_s)

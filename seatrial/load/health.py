@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from seatrial.attention import Attention, load_attention
 from seatrial.errors import InputError
 from seatrial.samples import TIMEOUT, UNSENT
+from seatrial.spans import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from seatrial.samples import Sample
@@ -76,7 +78,7 @@ class Fitness:
         if not self.strained:
             return False
         if sample.outcome == UNSENT:
-            return sample.end_s - sample.intended_s > MOST_LAG_S
+            return sample.late_s > MOST_LAG_S
         waited = sample.ok or sample.outcome == TIMEOUT
         return waited and sample.end_s - sample.start_s - self.allowance_s < slow_s
 
@@ -105,6 +107,14 @@ def fitness(
     return Fitness()
 
 
+def attention(samples: Iterable[Sample], health: Sequence[HealthSample]) -> Attention:
+    """When the generator did not look. In a closed loop every stall of its heartbeat has a row, written after it."""
+    stalls = (Interval(row.at_s - row.lag_p99_s, row.at_s) for row in health
+              if row.loop == CLOSED and row.lag_p99_s > MOST_LAG_S)  # fmt: skip
+    busy = (Interval(before.at_s, row.at_s) for before, row in pairwise(health) if row.cpu > MOST_CPU)
+    return load_attention(samples, stalls, busy)
+
+
 def _cpu(health: Sequence[HealthSample], start_s: float, end_s: float) -> float:
     """The share of a core that it used in the window."""
     shares = []
@@ -117,12 +127,12 @@ def _cpu(health: Sequence[HealthSample], start_s: float, end_s: float) -> float:
 
 def _given_up(sample: Sample, cpu: float) -> bool:
     """Not sent by the generator's own fault: decided late, or with no core left to take in the answers in time."""
-    return sample.outcome == UNSENT and (cpu > MOST_CPU or sample.end_s - sample.intended_s > MOST_LAG_S)
+    return sample.outcome == UNSENT and (cpu > MOST_CPU or sample.late_s > MOST_LAG_S)
 
 
 def _lag(due: Sequence[Sample]) -> float:
     """No room in flight, decided in time, is the target's fault; whatever is decided late is the generator's."""
-    return p99([(s.end_s if s.outcome == UNSENT else s.start_s) - s.intended_s for s in due])
+    return p99([sample.late_s for sample in due])
 
 
 def p99(values: Sequence[float]) -> float:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.socket import wait_read
 
-from seatrial.load.health import CLOSED, HEALTH_FIELDS, HEALTH_FILE, OPEN, p99
+from seatrial.load.health import CLOSED, HEALTH_FIELDS, HEALTH_FILE, MOST_LAG_S, OPEN, p99
 from seatrial.load.rows import PLAN, Lines, outcome_of
 from seatrial.masking import Masker
 from seatrial.samples import FIELDS, OK, UNSENT
@@ -161,9 +161,11 @@ class Recorder:
             while True:
                 due_s = time.monotonic() + BATCH_S
                 gevent.sleep(BATCH_S)
-                self._lines.lags.append(time.monotonic() - due_s)
+                late_s = time.monotonic() - due_s
+                self._lines.lags.append(late_s)
                 self.flush()
-                if time.monotonic() - self._looked_s >= HEALTH_S:
+                stalled = late_s > MOST_LAG_S and self.config.loop == CLOSED  # an open loop's samples show it
+                if stalled or time.monotonic() - self._looked_s >= HEALTH_S:
                     self._write_health()
         except OSError as error:
             logging.error("the load cannot be recorded: %s", error)

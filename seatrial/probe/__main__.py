@@ -18,7 +18,7 @@ from seatrial.probe.ways import ledger_streams
 
 
 def probe_streams(config: SamplerConfig) -> list[Stream]:
-    """The client's view twice: each request on a new connection, and on kept ones, half a period apart."""
+    """The client's view twice, each at the full rate: on new connections, and on kept ones, half a period apart."""
 
     def stream(name: str, *, keep: bool, offset: float) -> Stream:
         client = HttpClient(config.url, keep=keep)

@@ -25,7 +25,7 @@ class SamplerConfig:
     url: str  # the deployment's base URL; with an empty `health` it is sampled as it stands
     folder: str  # the run's folder; samples go to `samples/` in it
     health: str = ""
-    rate_hz: float = 50.0
+    rate_hz: float = 50.0  # of each stream of the probe: new connections, and kept ones
     timeout_s: float = 2.0
     nonce: str = ""  # the run's; ids and values of the ledger follow from it
     ledger: LedgerConfig | None = field(default=None)

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from seatrial.attention import SLEPT_S
 from seatrial.samples import OK, Sample, SampleWriter
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 FINER = 4  # while nobody listens, a stream is sampled so many times as often: the end is seen sooner, nobody burdened
 FAILING = 2  # and so many times while requests are taken and fail at once
 FLUSH_S = 0.05
-STALLED_S = 1.0  # what was due longer ago is not sent any more: a sampler that slept must not wake up as a flood
 CROWDED = 3  # so many in flight mean a service that hangs: its first answer shows the end, more are a burden
 
 
@@ -88,7 +88,7 @@ class Sampler:
             due = start + number * stream.step_s
             await asyncio.sleep(max(due - time.monotonic(), 0))
             late = time.monotonic() - due
-            if late > STALLED_S:
+            if late > SLEPT_S:
                 number += math.ceil(late / stream.step_s)
                 continue
             if stream.wants(number):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from seatrial import outages as model
+from seatrial.attention import sampler_attention
 from seatrial.errors import InputError
 from seatrial.probe.config import SamplerConfig
 from seatrial.probe.http1 import parse_url
@@ -51,7 +52,8 @@ def summarize(samples: list[Sample], zero: datetime) -> dict[str, Any]:
     streams: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda sample: (sample.start_s, sample.end_s)):
         streams.setdefault(sample.stream, []).append(sample)
-    found = [(name, outage) for name, some in streams.items() for outage in model.outages(some, _normal(some))]
+    looked = sampler_attention(streams)
+    found = [(name, outage) for name, some in streams.items() for outage in model.outages(some, _normal(some), looked)]
     outages = [_described(group, zero) for group in _overlapping(found)]
     outcomes = dict(Counter(sample.outcome for sample in samples).most_common())
     failed = sum(not sample.ok for sample in samples)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from seatrial.checks.windows import Window, struck_s, windows
+from seatrial.checks.windows import Window, kind_of, struck_s, windows
 
 if TYPE_CHECKING:
     from seatrial.timeline import Timeline
@@ -60,7 +60,7 @@ def axis_of(timeline: Timeline) -> Axis:
 def shown_windows(timeline: Timeline, axis: Axis) -> dict[str, Window]:
     """The windows of a run; of one that ended early also what came after the blow, or all there is."""
     found, struck = windows(timeline), struck_s(timeline)
-    if struck is not None and "during" not in found and axis.end_s > struck:
+    if struck is not None and not any(kind_of(name) == "during" for name in found) and axis.end_s > struck:
         found["after the blow"] = Window(struck, axis.end_s)
     return found or {"whole run": Window(axis.start_s, axis.end_s)}
 

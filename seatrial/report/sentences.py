@@ -45,7 +45,7 @@ def _kept(promises: Sequence[Promise], *, several: bool) -> str:
     runs = {(promise.scenario, promise.target) for promise in promises if promise.target != FILES}
     files = "the deployment files and " if any(promise.target == FILES for promise in promises) else ""
     where = f" in {files}{_number(len(runs), 'run', 'runs')}" if several else ""
-    recoveries = [p for p in promises if p.promise == "recovery time" and p.upper is not None]
+    recoveries = [p for p in promises if p.promise.startswith("recovery time") and p.upper is not None]
     slowest = max(recoveries, key=lambda promise: promise.upper or 0.0, default=None)
     found = f"; recovered in {units.measured(slowest)}, allowed {units.seconds(slowest.objective)}" if slowest else ""
     found = found.replace("; recovered in", "; the slowest recovery took") if several else found

@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from seatrial import outages as model
+from seatrial.checks.clients import clients_of
 from seatrial.checks.data_loss import account
-from seatrial.checks.recovery import outages_by_stream
-from seatrial.checks.windows import struck_s
+from seatrial.checks.disasters import ENDS, disasters, outages_by_stream
+from seatrial.checks.windows import kind_of, struck_s
 from seatrial.ledger import ACKNOWLEDGED
 from seatrial.report import units
 from seatrial.report.axis import shown_windows
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Outages = Mapping[str, Sequence[Outage]]
 
 EDGE_S = 0.125
-_ENDS = ("gave-up", "interrupted", "after-end", "stopped")  # until one of them the checks know what was observed
 SEPARATE = 6  # endpoints of the load that get a lane each; more share one
 _MOMENTS = {
     "recovered": ("good", "believed, after a watch: all clients are served"),
@@ -50,15 +50,20 @@ def shades(timeline: Timeline, axis: Axis) -> list[Shade]:
     """The time in which the fault acted, and in which the deployment settled."""
     kinds = {"during": "shade-fault", "settling": "shade-settling", "after the blow": "shade-fault"}
     found = shown_windows(timeline, axis)
-    return [(window.start_s, window.end_s, kinds[name]) for name, window in found.items() if name in kinds]
+    shaded = ((window, kinds.get(name) or kinds.get(kind_of(name))) for name, window in found.items())
+    return [(window.start_s, window.end_s, kind) for window, kind in shaded if kind]
 
 
 def client_outages(timeline: Timeline) -> dict[str, list[Outage]]:
     """The outages of each stream, as the verdict on recovery counts them; of a run without a fault or end all."""
-    if struck_s(timeline) is not None and any(timeline.first(kind) for kind in _ENDS):
+    if struck_s(timeline) is not None and any(timeline.first(kind) for kind in ENDS):
         return outages_by_stream(timeline)
-    streams = timeline.streams.items()
-    found = {stream: model.outages(samples, model.baseline(samples)) for stream, samples in streams if samples}
+    clients, streams = clients_of(timeline), timeline.streams.items()
+    found = {
+        stream: model.outages(samples, model.baseline(samples), clients.attention(stream))
+        for stream, samples in streams
+        if samples
+    }
     return {stream: outages for stream, outages in found.items() if outages}
 
 
@@ -77,17 +82,19 @@ def _windows(timeline: Timeline, axis: Axis) -> Lane:
     marks = []
     for name, window in shown_windows(timeline, axis).items():
         told = f"{name}: {axis.told(window.start_s)} to {axis.told(window.end_s)}"
-        class_ = "window-fault" if name in ("during", "after the blow") else "window"
+        class_ = "window-fault" if kind_of(name) == "during" or name == "after the blow" else "window"
         marks.append(Mark(window.start_s, window.end_s, class_, name, told, "inside"))
     return Lane("window", tuple(marks))
 
 
 def _fault(timeline: Timeline, axis: Axis) -> Lane:
     """From each blow until the healing that let the deployment recover; where it had to do so by itself, a moment."""
-    blows = timeline.all("effect") or timeline.all("injecting")
-    recovered = timeline.time_of("recovered") or timeline.time_of("gave-up") or axis.end_s
-    healings = [event.at_s for event in timeline.all("healed") if event.at_s <= recovered]
-    return Lane("fault", tuple(_blow(event, max(healings, default=None), axis) for event in blows))
+    marks = (
+        _blow(blow, disaster.healed_s, axis)
+        for disaster in disasters(timeline)
+        for blow in disaster.blows or timeline.all("injecting")
+    )
+    return Lane("fault", tuple(marks))
 
 
 def _blow(event: Event, healed_s: float | None, axis: Axis) -> Mark:

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seatrial.checks.data_loss import account
-from seatrial.checks.windows import struck_s
+from seatrial.checks.data_loss import account, blow_after
+from seatrial.checks.disasters import struck
 from seatrial.ledger import ABSENT, ACKNOWLEDGED, FAILED, PRESENT, UNKNOWN, write_result
 from seatrial.report.axis import shown_windows
 from seatrial.report.bins import rank
@@ -118,13 +118,16 @@ def ledger(timeline: Timeline, axis: Axis) -> Ledger | None:
     streams = [stream for stream in timeline.streams if stream.startswith("ledger/")]
     if not streams:
         return None
-    found, struck = account(timeline), struck_s(timeline)
-    lost = tuple(
-        Lost(sample.key, sample.stream, axis.told(sample.end_s), struck - sample.end_s if struck is not None else None)
-        for sample in found.lost[:SHOWN]
-    )
+    found = account(timeline)
+    lost = tuple(_lost(timeline, axis, sample) for sample in found.lost[:SHOWN])
     ways = tuple(_way(timeline, stream) for stream in streams)
     return Ledger(ways, lost, len(found.lost), found.wrong, found.phantom, found.unreadable, bool(timeline.read_back))
+
+
+def _lost(timeline: Timeline, axis: Axis, write: Sample) -> Lost:
+    blow = blow_after(timeline, write) or next(reversed(timeline.all("effect")), None)
+    before_s = struck(blow) - write.end_s if blow else None
+    return Lost(write.key, write.stream, axis.told(write.end_s), before_s)
 
 
 def _way(timeline: Timeline, stream: str) -> Way:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from seatrial.load.health import load_health
 from seatrial.masking import Masker
 from seatrial.report import charts, tables
 from seatrial.report.axis import axis_of
@@ -149,7 +148,7 @@ def _close(timeline: Timeline, axis: Axis, down: Outages) -> Axis | None:
 
 def _generator(timeline: Timeline) -> str:
     """One sentence on the health of the load generator, or nothing if it left no record."""
-    rows = load_health(timeline.folder)
+    rows = timeline.load_health
     if not rows:
         return ""
     cpu, lag = max(row.cpu for row in rows), max(row.lag_p99_s for row in rows)
