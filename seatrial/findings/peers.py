@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from seatrial.plan import Plan
+    from seatrial.plan.shell import Script
 
 LIMIT_S = 20
 # Of each tool: what is said by a rule of ours, or is a matter of taste.
@@ -56,6 +58,7 @@ def ask_peers(plan: Plan, root: Path) -> tuple[list[Finding], list[str]]:
     ]
     with ThreadPoolExecutor(max_workers=len(PEERS) + 1) as pool:
         answers = [pool.submit(_ask, peer, files, folder) for peer, files in work]
+        answers.append(pool.submit(_ask_of_steps, plan))
         found, notes = schema_findings(plan)
         for answer in answers:
             more, note = answer.result()
@@ -75,6 +78,28 @@ def _ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding],
         return [replace(finding, file=str(PurePosixPath(finding.file))) for finding in peer.read(done.stdout)], ""
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return [], f"{peer.name} failed and is left out: {type(error).__name__}: {str(error)[:120]}"
+
+
+def _ask_of_steps(plan: Plan) -> tuple[list[Finding], str]:
+    """What shellcheck says of the commands in workflows: a file for each step, found at the workflow's lines."""
+    steps = [script for workflow in plan.workflows for job in workflow.jobs.values() for script in job.scripts]
+    peer = next(each for each in PEERS if each.name == "shellcheck")
+    if not steps:
+        return [], ""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, script in enumerate(steps):
+            first = "#!/bin/bash -e" if "errexit" in script.outer else "#!/bin/bash"
+            (folder / f"{number}.sh").write_text(f"{first}\n{script.text}\n", encoding="utf-8")
+        found, note = _ask(peer, [f"{number}.sh" for number in range(len(steps))], folder)
+    return [
+        _in_workflow(each, steps[int(PurePosixPath(each.file).stem)]) for each in found
+    ], "" if plan.scripts else note
+
+
+def _in_workflow(finding: Finding, script: Script) -> Finding:
+    line = max(script.first_line + finding.line - 2, script.first_line)  # its file begins with a line of ours
+    return replace(finding, file=str(script.file), line=line)
 
 
 def _program(name: str) -> str | None:
