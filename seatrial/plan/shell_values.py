@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from seatrial.plan.shell_words import Tree
 
 _USE = re.compile(r"\$(?:\{(?P<name>[A-Za-z_]\w*)(?P<form>[^}]*)\}|(?P<plain>[A-Za-z_]\w*))")
+_AT_RUN_TIME = re.compile(r".*(?:\$\(|`)|\$\{?\d", re.DOTALL)  # answers of commands, arguments
 _READERS = ("read", "mapfile", "readarray", "getopts", "unset", "printf")
 MOST_DEPTH = 8
+MOST_LETTERS = 60  # of a name that somebody wrote
 
 
 class Values:
@@ -46,7 +48,9 @@ class Values:
             known = self._once.get(name, self.given.get(name))
             if known is None and name not in self.assigned and default is not None:
                 known = default[1].strip("\"'")
-            return match[0] if known is None or depth > MOST_DEPTH else self.filled(known, depth + 1)
+            if known is None or depth > MOST_DEPTH or _AT_RUN_TIME.match(known):
+                return match[0]
+            return self.filled(known, depth + 1)
 
         return _USE.sub(value, text)
 
@@ -75,9 +79,9 @@ def filled(command: Command, text: str) -> str:
 def may_set(text: str, name: str) -> bool:
     """Does any text of a script look as if it set a variable, even where the tree is torn?"""
     words = r"for|select|read|local|declare|typeset|export|readonly|mapfile|readarray|getopts|let|printf\s+-v|unset"
-    return bool(
-        re.search(rf"(?<![\w$]){name}(?:\[[^\]]*\])?\+?=|\b(?:{words})\b[^\n]*\b{name}\b|\(\(\s*[^)]*\b{name}\b", text)
-    )
+    assigned = rf"(?<![\w$]){name}(?:\[[^\]\n]{{0,80}}\])?\+?="
+    named = rf"\b(?:{words})\b[^\n]{{0,200}}\b{name}\b|\(\(\s*[^)\n]{{0,80}}\b{name}\b"
+    return len(name) > MOST_LETTERS or bool(re.search(f"{assigned}|{named}", text))
 
 
 def known(text: str) -> bool:

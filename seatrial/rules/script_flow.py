@@ -166,7 +166,8 @@ def _matters(command: Command) -> bool:
 def _is_seen(command: Command) -> bool:
     if ends_script(command) or seen(command) or _looked_at(command):
         return True
-    return any(fails(each) for each in commands_in(command.script, after(command.node))) or _is_end(command)
+    plain = [each for each in after(command.node) if each.type == "command"]
+    return any(fails(each) for each in commands_in(command.script, plain)) or _is_end(command)
 
 
 def _is_end(command: Command) -> bool:

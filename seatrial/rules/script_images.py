@@ -21,7 +21,7 @@ from seatrial.plan.images import (
 from seatrial.plan.jobs import Run, pushes, scripts_of, step_runs
 from seatrial.plan.kubectl import kube_calls
 from seatrial.plan.shell_values import known
-from seatrial.rules.script_arguments import POSITIONAL
+from seatrial.rules.script_arguments import POSITIONAL, parameters
 from seatrial.rules.script_flow import scripts
 from seatrial.rules.script_names import workloads_of
 
@@ -134,10 +134,13 @@ def _tag_of(run: Run) -> str:
     """The tag of the image that a script sets, when it is called with these arguments."""
     if run.script is None:
         return ""
+    numbers = {name: number for name, number, _, _ in parameters(run.script)}
     for each in set_images(run.script):
-        match = POSITIONAL.fullmatch(parts(each.image)[1])
-        if match and int(match[1]) <= len(run.arguments):
-            return run.arguments[int(match[1]) - 1]
+        tag = parts(each.image)[1]
+        argument, variable = POSITIONAL.fullmatch(tag), re.fullmatch(r"\$\{?(\w+)\}?", tag)
+        number = int(argument[1]) if argument else numbers.get(variable[1]) if variable else None
+        if number is not None and number <= len(run.arguments):
+            return run.arguments[number - 1]
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, Found, rule
 from seatrial.plan.cluster import cluster_of
+from seatrial.plan.images import shown
 from seatrial.plan.kubectl import Call, kube_calls
 from seatrial.plan.shell_values import known
 from seatrial.rules.kube_namespaces import is_forgotten
@@ -129,18 +130,30 @@ def namespace_wrong(script: Script, plan: Plan) -> Iterator[Found]:
     seen: set[str] = set()
     for call in kube_calls(script):
         given = call.namespace
-        if given is None or not known(given[0]) or given[0] in seen or call.verb not in _VERBS:
+        if given is None or given[0] in seen or call.verb not in _VERBS:
             continue
         for kind, name, _ in call.targets:
             found = [each for each in cluster.named.get((kind, name), []) if not is_forgotten(plan, each)]
             homes = {each.namespace for each in found}
-            here = cluster.home(given[0]) in {cluster.home(home) for home in homes}
-            if homes and "default" not in homes and not here:
+            if homes and "default" not in homes and not any(_may_be(given[0], home, plan) for home in homes):
                 seen.add(given[0])
+                where = ", ".join(sorted(homes))
                 yield (
                     call.where(given[1]),
-                    f"looks for {kind} {name} in namespace {given[0]}, and it is in {', '.join(sorted(homes))}",
+                    f"looks for {kind} {name} in namespace {shown(given[0])}, and it is in {where}",
                 )
+
+
+def _may_be(text: str, namespace: str, plan: Plan) -> bool:
+    """May a namespace as a script writes it be that of a manifest?"""
+    cluster = cluster_of(plan)
+    if known(text):
+        return cluster.home(text) == cluster.home(namespace)
+    pieces = re.split(r"\$\{\w+\}|\$\w+", text)
+    plain = "".join(pieces)
+    if not re.fullmatch(r"[a-z0-9-]+", plain):
+        return True
+    return re.fullmatch(".+".join(map(re.escape, pieces)), namespace) is not None
 
 
 @rule("script-labels-missing", CRITICAL, over=scripts)

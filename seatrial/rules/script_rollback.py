@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.rollouts import WATCHES, by_hand, deploys, on_failure, traps, undoes, verb
 from seatrial.plan.shell_flow import (
+    after,
     afterwards,
     callers,
     commands_in,
@@ -18,9 +20,10 @@ from seatrial.plan.shell_flow import (
     quiet,
     reached,
     scope,
+    statement,
 )
 from seatrial.plan.shell_words import text_of
-from seatrial.rules.script_flow import scripts, short
+from seatrial.rules.script_flow import script_files, scripts, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,11 +54,11 @@ def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
     """A script that rolls back and then ends with status 0."""
     trapped = {each.node.start_byte for signal in ("ERR", "EXIT") for each in traps(script, signal)}
     for command in _rollbacks(script):
-        after = reached(script, later(command))
+        rest = reached(script, later(command))
         if command.node.start_byte in trapped or not on_failure(command):
             continue
-        if not any(fails(each) or each.words in (["exit"], ["return"]) for each in after):
-            good = next((each for each in after if each.words in (["exit", "0"], ["return", "0"])), None)
+        if not any(fails(each) or each.words in (["exit"], ["return"]) for each in rest):
+            good = next((each for each in rest if each.words in (["exit", "0"], ["return", "0"])), None)
             call = good or next(iter(_calls(command)), command)
             said = f"after {short(command)} nothing ends with a failure: a version that was taken back looks deployed"
             yield call.place, said
@@ -65,9 +68,9 @@ def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
 def rollback_unwaited(script: Script, _plan: Plan) -> Iterator[Found]:
     """A rollback that nobody waits for."""
     for command in _rollbacks(script):
-        after = reached(script, later(command))
+        rest = reached(script, later(command))
         waits = command.program[0] == "helm" and "--wait" in command.words
-        if not waits and not any(verb(each) in (*WATCHES, "get") or "health" in each.name for each in after):
+        if not waits and not any(verb(each) in (*WATCHES, "get") or "health" in each.name for each in rest):
             yield (
                 command.place,
                 f"{short(command)} only starts the rollback: nothing waits until it is done or says that it failed",
@@ -97,12 +100,15 @@ def gives_up_silently(script: Script, plan: Plan) -> Iterator[Found]:
         return
     for loop in retries(script):
         inside = commands_in(script, [loop_body(loop)])
-        after = afterwards(loop)
-        following = reached(script, after)
+        behind = afterwards(loop)
+        following = reached(script, behind)
         if not _leaves(script, loop) or any(fails(each) for each in inside):
             continue
-        if all(quiet(each) or each.words in (["exit", "0"], ["return", "0"]) for each in following):
-            where = script.place(after[0] if after else loop)
+        only_says = all(quiet(each) or each.words in (["exit", "0"], ["return", "0"]) for each in following)
+        asks = any({"curl", "wget"} & set(each.words) for each in inside)
+        says_last = bool(following) and quiet(following[-1]) and not any(each.tested for each in following)
+        if only_says or (asks and says_last and not any(fails(each) for each in following)):
+            where = script.place(behind[0] if behind else loop)
             what = "returns" if scope(loop).type == "function_definition" else "ends"
             yield (
                 where,
@@ -127,13 +133,13 @@ def result_unused(script: Script, _plan: Plan) -> Iterator[Found]:
         breaks = [each for each in inside if each.words == ["break"] and each.inside("if_statement", "list")]
         if not breaks or any(fails(each) for each in inside) or _asks_a_person(inside):
             continue
-        after = afterwards(loop)
+        behind = afterwards(loop)
         names = {name for name, _, node in script.assignments if loop.start_byte <= node.start_byte < loop.end_byte}
         variable = loop.child_by_field_name("variable")
         names |= {text_of(variable)} if variable is not None else set()
-        used = " ".join(text_of(each) for each in after)
+        used = " ".join(text_of(each) for each in behind)
         checks = {each.name for each in inside if not quiet(each)} - {"break", "sleep", "[", "test"}
-        again = any(each.name in checks for each in reached(script, after))
+        again = any(each.name in checks for each in reached(script, behind))
         if not again and not any(f"${name}" in used or f"${{{name}" in used or f"(({name}" in used for name in names):
             yield (
                 script.place(loop),
@@ -143,3 +149,28 @@ def result_unused(script: Script, _plan: Plan) -> Iterator[Found]:
 
 def _asks_a_person(commands: list[Command]) -> bool:
     return any(each.name in ("read", "select") for each in commands)
+
+
+_BAD_NEWS = re.compile(r"(?i)\bfail|\berror\b|unhealthy|not healthy|not ready|실패|오류|비정상")
+_GOES_ON = re.compile(r"(?i)warn|continu|retry|retrying|attempt|skip|ignor|again|경고|재시도|계속")
+
+
+@rule("script-failure-only-said", MAJOR, over=script_files)
+def failure_only_said(script: Script, _plan: Plan) -> Iterator[Found]:
+    """A branch that says that something failed, and a script that then ends with status 0."""
+    if not deploys(script):
+        return
+    loops_here = ("for_statement", "while_statement", "c_style_for_statement", "case_statement")
+    for command in script.commands:
+        said = quiet(command) and _BAD_NEWS.search(command.text) and not _GOES_ON.search(command.text)
+        if not said or command.inside(*loops_here, "pipeline", "command_substitution") or not on_failure(command):
+            continue
+        own = [each for each in script.assignments if statement(each[2]) in after(command.node)]
+        rest = reached(script, later(command))
+        ends = any(fails(each) or each.words[:1] in (["exit"], ["return"], ["exec"]) or undoes(each) for each in rest)
+        if not ends and not own and not script.functions:
+            yield (
+                command.place,
+                "says that it failed, and then ends with status 0: its caller takes it for success",
+            )
+            return

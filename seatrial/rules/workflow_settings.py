@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
-from seatrial.plan.jobs import deploys, kube_deploys
+from seatrial.plan.images import parts, shown, written_at
+from seatrial.plan.jobs import deploys, kube_deploys, pushes
 from seatrial.plan.shell_values import may_set, values_of
 from seatrial.rules.script_arguments import plain_uses
 from seatrial.rules.script_images import jobs, workflows
@@ -29,6 +30,10 @@ _GONE_ACTIONS = {
     "actions/upload-artifact": ("v1", "v2", "v3"), "actions/download-artifact": ("v1", "v2", "v3"),
     "actions/cache": ("v1", "v2"),
 }  # fmt: skip
+# Actions that set no variable that a script would use.
+_QUIET = re.compile(
+    r"actions/(?:checkout|setup-python|setup-node|cache|(?:up|down)load-artifact)|docker/|azure/(?:setup-|k8s-deploy)|codecov/"
+)
 _VERSIONS = re.compile(r"(python|go|node|ruby|php|dotnet)-version")
 _ALWAYS = frozenset({
     "HOME", "PATH", "USER", "SHELL", "PWD", "OLDPWD", "LANG", "LC_ALL", "TMPDIR", "HOSTNAME", "CI", "RANDOM", "SECONDS",
@@ -180,9 +185,7 @@ def variable_undefined(job: Job, _plan: Plan) -> Iterator[Found]:
     if any("${{" in name for step in job.steps for name in step.variables):
         return  # names that only the run tells
     for step in job.steps:
-        if step.node.get("uses").text and not re.match(
-            r"actions/(?:checkout|setup-python|setup-node|cache|upload-artifact)|docker/", step.uses
-        ):
+        if step.node.get("uses").text and not _QUIET.match(step.uses):
             return  # it may set anything
         if step.script is None or re.search(r"(?m)^\s*(?:source|\.)\s|\beval\b|\bread\b", step.run):
             continue
@@ -193,3 +196,14 @@ def variable_undefined(job: Job, _plan: Plan) -> Iterator[Found]:
                 continue
             told.add(name)
             yield step.script.place(node), f"uses {name}, which neither this step nor its job sets: it is empty"
+
+
+@rule("workflow-image-uppercase", CRITICAL, over=jobs)
+def image_uppercase(job: Job, _plan: Plan) -> Iterator[Found]:
+    """A pushed image whose name has capitals, which no registry takes."""
+    for push in pushes(job):
+        name = shown(parts(push.image)[0])
+        told_parts = re.sub(r"<[^>]*>", "", name)
+        if re.search(r"[A-Z]", told_parts):
+            yield written_at(push), f"pushes {name}: the name of an image may have no capitals, so the build fails"
+            return

@@ -163,6 +163,19 @@ def test_a_mistake_is_one_line(folder, arguments):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
 
 
+def test_the_commands_of_a_workflow_are_looked_at_too(tmp_path):
+    """By shellcheck, with the options that GitHub sets, at the lines of the workflow."""
+    path = tmp_path / ".github" / "workflows" / "ci.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: |\n          cd somewhere\n"
+        "          for i in {1..$N}; do echo ${{ github.sha }}; done\n"
+    )
+    findings, _ = ask_peers(read_plan(tmp_path), tmp_path)
+    found = [(finding.file, finding.line, finding.rule) for finding in findings if finding.rule.startswith("SC")]
+    assert found == [(".github/workflows/ci.yml", 8, "SC2051")]
+
+
 NAMES = [f"{peer.name} {peer.kind}" if peer.name == "promtool" else peer.name for peer in PEERS]
 
 
