@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ _FORMATS = {"c": "custom", "d": "directory", "t": "tar", "p": "plain"}
 _TIME = re.compile(r"\$\([^()]*\bdate\b[^()]*\)|`[^`]*\bdate\b[^`]*`")
 _OPEN = re.compile(r"\$\([^()]*\)|`[^`]*`|\$\{[^}]*\}|\$\w+")
 SAMPLE = "20260101_000000"
+LONGEST_NAME = 255  # of a file
+MOST_DUMPS = 20  # of a script: more are no backup, but a torn file
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +138,15 @@ def matches(path: str, pattern: str) -> bool:
     """May a pattern of find, ls or a copying program take in a file?"""
     name = PurePosixPath(path).name
     bare = PurePosixPath(sample(pattern)).name
-    return fnmatchcase(name, bare) or bare in ("x", "*")
+    return (len(bare) <= LONGEST_NAME and fnmatchcase(name, bare)) or bare in ("x", "*")
 
 
 @lru_cache(maxsize=2)
 def dumps_of(plan: Plan) -> list[Dump]:
     """Every pg_dump of every script."""
-    return [found for script in plan.all_scripts if "pg_dump" in script.text for found in _dumps(script)]
+    return [
+        found for script in plan.all_scripts if "pg_dump" in script.text for found in islice(_dumps(script), MOST_DUMPS)
+    ]
 
 
 @lru_cache(maxsize=2)

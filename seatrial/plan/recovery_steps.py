@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"(\s*)(?:\d+[.)]|[-*])\s+(.*)")
 _GROUPS = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]*)[)\]\uff09]")
+# How often or how long something is done or kept is no step of a recovery.
+_NO_STEP = re.compile(r"retention|interval|every\b|kept|보존|보관|주기|간격|매일|매주|매월|마다", re.IGNORECASE)
+DAY_S = 86_400.0
 _TAIL = re.compile(r"[:\u2013\u2014-]\s*(\d+\s*(?:분|시간|min\w*|h\w*))\s*$")
 _SPAN = re.compile(r"(\d+)\s*(?:분|min\w*)?\s*[-~\u2013]\s*(\d+)\s*(?:분|min|m\b)")
 
@@ -97,11 +100,11 @@ class _Steps:
 
     def take(self, depth: int, words: str) -> None:
         """A step, if it tells how long it takes."""
-        if re.search(f"{RTO}|{RPO}", words, re.IGNORECASE):
+        if re.search(f"{RTO}|{RPO}", words, re.IGNORECASE) or _NO_STEP.search(words):
             return
         tail = _TAIL.search(words)
         for text in [*_GROUPS.findall(words), tail[1] if tail else ""]:
-            if (length := duration_s(text)) is not None:
+            if (length := duration_s(text)) is not None and length < DAY_S:
                 span = _SPAN.search(text)
                 start, end = (60.0 * int(span[1]), 60.0 * int(span[2])) if span else (None, length)
                 self.found.append(_Step(depth, words, start, end))

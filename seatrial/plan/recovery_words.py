@@ -22,7 +22,9 @@ RTO, RPO = (
     r"\bRPO\b|복구\s*시점\s*목표|목표\s*복구\s*시점|복구\s*목표\s*시점",
 )
 # Values that a drill found are no promises.
-MEASURED = re.compile(r"actual|measured|achieved|observed|result|last\s+drill|실제|측정|달성|결과|실적", re.IGNORECASE)
+MEASURED = re.compile(
+    r"actual|measured|achieved|observed|result|last\s+drill|실제|측정|실측|소요|달성|결과|실적", re.IGNORECASE
+)
 STRATEGIES = {
     "replica": r"streaming\s+repli\w*|read\s+replica|standby|replica|복제본|스트리밍\s*복제|레플리카|스탠바이",
     "backup": r"restor\w*\s+(?:from\s+|the\s+|a\s+|latest\s+)*backup|backup\s+restor|백업\w*\s*(?:에서\s*)?복[원구]",

@@ -11,6 +11,7 @@ from seatrial.plan.backups import Dump, backups_of, callers_of, dumps_of, matche
 from seatrial.plan.restores import restores_of
 from seatrial.plan.shell_course import fill, option, reached_at
 from seatrial.plan.shell_words import text_of
+from seatrial.plan.volumes import lies_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +147,27 @@ def never_deleted(dump: Dump, plan: Plan) -> Iterator[Found]:
         yield dump.command.place, f"{said}: the disk fills, and then the backup fails"
 
 
+def _shared(folder: str, plan: Plan) -> bool:
+    """Is a folder of a container one of another machine?"""
+    for service in plan.services:
+        for mount in service.mounts:
+            options = " ".join(
+                node.text for node in service.project.declared("volumes").get(mount.source, mount.node).walk()
+            )
+            if lies_in(folder, mount.target) and (
+                _REMOTE_FOLDERS.search(mount.source) or "nfs" in options or "cifs" in options
+            ):
+                return True
+    for container in plan.containers:
+        for node in container.node.get("volumeMounts"):
+            volume = container.workload.volume(node.get("name").text)
+            if lies_in(folder, node.get("mountPath").text) and {"nfs", "csi", "azureFile", "cephfs"} & set(
+                volume.keys()
+            ):
+                return True
+    return False
+
+
 @rule("backup-on-one-host", CRITICAL, over=backups_of)
 def on_one_host(dump: Dump, plan: Plan) -> Iterator[Found]:
     """Backups stay on the machine, or in the cluster, that they are of."""
@@ -153,12 +175,14 @@ def on_one_host(dump: Dump, plan: Plan) -> Iterator[Found]:
     if (
         not dump.paths
         or _REMOTE_FOLDERS.search(folder)
+        or _shared(folder, plan)
         or any(_AWAY.match(each.text) or _AWAY.match(each.name) for each in commands_beside(dump, plan))
     ):
         return
     named = [each for each in plan.schedules if folder in each.command or "backup" in each.command]
     moved = any(_AWAY.search(each.command) for each in named)
-    others = [script for script in plan.all_scripts if folder in script.text and script is not dump.script]
+    here = re.compile(rf"{re.escape(folder)}(?![\w-])")
+    others = [script for script in plan.all_scripts if here.search(script.text) and script is not dump.script]
     restoring = {id(each.script) for each in restores_of(plan)}
     if not moved and not any(_AWAY.search(script.text) and id(script) not in restoring for script in others):
         said = f"writes to {folder}, and nothing copies it to another place"

@@ -142,7 +142,9 @@ def no_lock(dump: Dump, plan: Plan) -> Iterator[Found]:
     runs = schedules_of(dump.script, plan)
     interval = _interval(dump, plan) or min(_objectives(plan), default=None)
     texts = "\n".join([dump.script.text, *(each.command for each in runs)])
-    on_hosts = any(each.what == "crontab" for each in runs) or (not runs and names_of(dump.script, plan))
+    on_hosts = any(each.what == "crontab" for each in runs) or (
+        names_of(dump.script, plan) and not any(schedules_of(each.script, plan) for each in dumps_of(plan))
+    )
     if on_hosts and interval is not None and interval <= 6 * 3600 and not _LOCKS.search(texts):
         said = "runs" if runs else "has to run"
         yield dump.command.place, f"{said} every {interval / 60:g} minutes without a lock: a slow one meets the next"

@@ -174,15 +174,23 @@ def variable(pair: Pair, plan: Plan) -> Iterator[Found]:
             setting.entry.get("valueFrom", "fieldRef").written
             or setting.entry.get("valueFrom", "resourceFieldRef").written
         )
-        if name not in here and not foreign and _counts(name, pair, plan) and not _in_parts(name, set(here)):
+        if name not in here and not foreign and _read(name, plan) and not _in_parts(name, set(here)):
             yield pair.service.place, f"has no {name}, which {pair.container.workload.label} gives to it on Kubernetes"
+
+
+def _code(plan: Plan) -> list[str]:
+    return [source.text for path, source in plan.sources.items() if path.suffix == ".py" and "tests" not in path.parts]
+
+
+def _read(name: str, plan: Plan) -> bool:
+    """Does the code speak of a variable, by its own name or as a field of its settings?"""
+    return any(re.search(rf"\b{name}\b|^\s+{name.lower()}\s*:", text, re.MULTILINE) for text in _code(plan))
 
 
 def _counts(name: str, pair: Pair, plan: Plan) -> bool:
     """Does the application read it? Where its code is not here: is it a secret, an address, a known key?"""
-    code = [source.text for path, source in plan.sources.items() if path.suffix == ".py" and "tests" not in path.parts]
-    if code:
-        return any(re.search(rf"\b{name}\b|^\s+{name.lower()}\s*:", text, re.MULTILINE) for text in code)
+    if _code(plan):
+        return _read(name, plan)
     node: Node | None = pair.service.environment.get(name)
     value = node.text if node is not None else ""
     kept = any(name in data for data in plan.configs.values())

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from seatrial.plan.files import Source
 
 _PLAIN = re.compile(r"^[^#\n]*logging\.(?:basicConfig|Formatter)\(", re.MULTILINE)
+_SERVES = re.compile(
+    r"^(?:app|main|server|log\w*|config|settings|asgi|wsgi)$|FastAPI\(|Flask\(|Starlette\(|uvicorn\.run", re.MULTILINE
+)
 _LEVELS = ("ERROR", "CRITICAL", "WARNING", "INFO", "DEBUG")
 _JSON = re.compile(
-    r"json.{0,20}format|jsonlogger|structlog|JSONRenderer|serialize\s*=\s*True|ecs_logging|logstash|json\.dumps|dictConfig|fileConfig",
+    r"json.{0,20}format|jsonlogger|structlog|JSONRenderer|serialize\s*=\s*True|ecs_logging|logstash|json\.dumps|dictConfig|fileConfig|log_config",
     re.IGNORECASE,
 )
 
@@ -38,10 +41,11 @@ def application_plain(flow: Flow, plan: Plan) -> Iterator[Found]:
     parses = [plugin for plugin in flow.of("filter", "json") if field_name(plugin.text("source")) == "message"]
     greedy = [plugin for plugin in flow.of("filter", "grok", "dissect") if "level" in str(plugin.settings).lower()]
     code = _code(plan)
-    if not parses or greedy or any(_JSON.search(source.text) for source in code):
+    configured = any("--log-config" in source.text for source in plan.sources.values())
+    if not parses or greedy or configured or any(_JSON.search(source.text) for source in code):
         return
     for source in code:
-        if match := _PLAIN.search(source.text):
+        if (match := _PLAIN.search(source.text)) and _SERVES.search(f"{source.path.stem}\n{source.text}"):
             place = Place(source.path, source.text.count("\n", 0, match.start()) + 1)
             where = parses[0].place
             yield (

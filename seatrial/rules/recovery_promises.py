@@ -27,12 +27,14 @@ _DATABASE = re.compile(
     r"primary|전환|승격|마스터",
     re.IGNORECASE,
 )
+_MANAGED = re.compile(
+    r"\bRDS\b|Aurora|Cloud\s*SQL|Azure\s+Database|managed\s+(?:database|postgres)|관리형", re.IGNORECASE
+)
 _LACKS = {
     "replica": "no file has one (pg_basebackup -R, a standby.signal, an operator that keeps one)",
     "failover": "nothing in the files promotes a standby",
     "second-site": "no file knows a second site (another context, cluster or region)",
     "blue-green": "no file has a second colour beside the one that serves",
-    "rollback": "nothing in the files goes back to the version before",
     "backup": "nothing in the files makes a backup",
 }
 _CALLED = {
@@ -40,7 +42,6 @@ _CALLED = {
     "failover": "a failover",
     "second-site": "a second site",
     "blue-green": "a blue-green switch",
-    "rollback": "a rollback",
     "backup": "a backup",
 }
 
@@ -87,13 +88,25 @@ def _differs(one: Objective, other: Objective) -> str:
 
 
 def _first(document: RecoveryPlan) -> dict[str, Mention]:
-    """The first mention of each strategy that means the database's replica, not an application's."""
+    """The first mention of each strategy; of replicas and failovers, that which means the database's."""
     found: dict[str, Mention] = {}
+    managed = any(_MANAGED.search(line) for line in document.lines)
     for mention in document.mentions:
         line = document.lines[mention.place.line - 1]
-        if mention.strategy != "replica" or _DATABASE.search(line):
-            found.setdefault(mention.strategy, mention)
+        if mention.strategy in ("replica", "failover"):
+            of_database = _DATABASE.search(line) or (
+                mention.strategy == "failover" and _kind_at(document, mention) == "database"
+            )
+            if managed or not of_database:
+                continue
+        found.setdefault(mention.strategy, mention)
     return found
+
+
+def _kind_at(document: RecoveryPlan, mention: Mention) -> str:
+    """The kind of disaster that the headings above a line speak of."""
+    above = [kind_of(each.title) for each in document.sections if each.place.line < mention.place.line]
+    return next((kind for kind in reversed(above) if kind), "")
 
 
 @rule("recovery-without-means", CRITICAL, over=recoveries)

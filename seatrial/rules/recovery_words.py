@@ -139,10 +139,19 @@ def no_contact(document: RecoveryPlan, plan: Plan) -> Iterator[Found]:
             return
 
 
+def _paragraphs(document: RecoveryPlan) -> Iterator[tuple[int, str]]:
+    """The lines that speak of drills, each with what follows it up to the next empty line."""
+    speaking = False
+    for number, line in enumerate(document.lines, start=1):
+        speaking = bool(line.strip()) and (speaking or _DRILL.search(line) is not None)
+        if speaking:
+            yield number, line
+
+
 def _drills(document: RecoveryPlan) -> tuple[Place | None, str]:
     """Where the drills are, and all that is said of them."""
     parts = [section for section in document.sections if _DRILL.search(section.title)]
-    lines = [(number, line) for number, line in enumerate(document.lines, start=1) if _DRILL.search(line)]
+    lines = list(_paragraphs(document))
     text = "\n".join([line for section in parts for _, line in section.body] + [line for _, line in lines])
     if parts:
         return parts[0].place, text
@@ -167,7 +176,9 @@ def no_drill(document: RecoveryPlan, plan: Plan) -> Iterator[Found]:
 def drill_leaves_out(document: RecoveryPlan, _: Plan) -> Iterator[Found]:
     """A disaster that no drill simulates."""
     place, text = _drills(document)
-    listed = [item for section in document.sections if _DRILL.search(section.title) for item in section.items]
+    drills = [section for section in document.sections if _DRILL.search(section.title)]
+    listed = [item for section in drills for item in section.items]
+    listed += [line for section in drills for _, line in section.body if line.startswith("#")]
     text = "\n".join(listed) if len(listed) > 1 else text
     kinds = sorted({each.kind for each in document.objectives if each.kind in KNOWN})
     missing = [kind for kind in kinds if not re.search(_SIMULATED[kind], text, re.IGNORECASE)]
