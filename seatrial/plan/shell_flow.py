@@ -179,13 +179,19 @@ def loop_body(loop: Tree) -> Tree:
     return loop.child_by_field_name("body") or loop.named_children[-1]
 
 
-def later(command: Command, depth: int = 0) -> list[Tree]:
-    """All that follows: in its function or script, and behind each call of that function."""
-    found, ended = _following(command.node)
-    function = scope(command.node)
-    if function.type == "function_definition" and depth < 5 and not ended:
-        for call in callers(command.script, function):
-            found += later(call, depth + 1)
+def later(command: Command) -> list[Tree]:
+    """All that follows: in its function or script, and behind each call of that function, each once."""
+    found: list[Tree] = []
+    waiting, known = [command], {command.node.start_byte}
+    while waiting:
+        each = waiting.pop(0)
+        follows, ended = _following(each.node)
+        found += follows
+        function = scope(each.node)
+        if function.type == "function_definition" and not ended:
+            calls = [call for call in callers(each.script, function) if call.node.start_byte not in known]
+            known |= {call.node.start_byte for call in calls}
+            waiting += calls
     return found
 
 
