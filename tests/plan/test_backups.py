@@ -8,7 +8,7 @@ from seatrial.plan import plan_of
 from seatrial.plan.backups import backups_of, dumps_of, matches, schedules_of
 from seatrial.plan.counterparts import pairs_of
 from seatrial.plan.restores import restores_of
-from seatrial.plan.shell_flow import option, option_at, reached_at
+from seatrial.plan.shell_course import option, option_at, reached_at
 
 SCRIPT = """#!/bin/bash
 set -eo pipefail
