@@ -280,9 +280,9 @@ def one_compose_file(files):
     tree["services"] |= yaml.safe_load(text.replace("- ./retention", "- ./logging/retention"))
     for kind in ("volumes", "networks"):
         tree[kind] |= other[kind]
-    found = {name: text for name, text in files.items() if name != LOGGING}
-    example = files[".env.example"] + files["logging/.env.example"]
-    return {**found, COMPOSE: yaml.safe_dump(tree, sort_keys=False, width=4000), ".env.example": example}
+    found = {name: text for name, text in files.items() if name not in (LOGGING, "logging/.env.example")}
+    found[".env.example"] = files[".env.example"] + files["logging/.env.example"]
+    return {**found, COMPOSE: yaml.safe_dump(tree, sort_keys=False, width=4000)}
 
 
 def extended(files):
