@@ -76,6 +76,14 @@ class Script:
         return [Command(self, node) for node in self.of("command")]
 
     @cached_property
+    def named(self) -> dict[str, list[Command]]:
+        """Its commands by their first word as it is written."""
+        found: dict[str, list[Command]] = {}
+        for command in self.commands:
+            found.setdefault(command.words[0] if command.words else "", []).append(command)
+        return found
+
+    @cached_property
     def command_starts(self) -> list[int]:
         """Where its commands begin, in bytes."""
         return [command.node.start_byte for command in self.commands]

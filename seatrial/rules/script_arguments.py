@@ -45,6 +45,21 @@ def _uses(script: Script, name: str) -> list[Tree]:
     return found
 
 
+def _counted(text: str, name: str) -> bool:
+    """Is a variable used by its bare name: in arithmetic, indirectly, or handed on?"""
+    return bool(re.search(rf"(?:\(\(|\[\[|\blet\b|\bexport\b|-v\s|\$\{{!)[^\n]{{0,200}}(?<![$\w{{]){name}\b", text))
+
+
+def _done_with(script: Script, name: str) -> set[str]:
+    """What all its uses are good for; the first that does something is enough."""
+    found: set[str] = set()
+    for use in _uses(script, name):
+        found.add(_does(script, use))
+        if "does" in found:
+            break
+    return found
+
+
 def _does(script: Script, use: Tree) -> str:
     """What a use is good for: it says something, it tests something, or it does something."""
     node: Tree | None = use
@@ -98,10 +113,10 @@ def parameter_unused(script: Script, _plan: Plan) -> Iterator[Found]:
     """An argument that changes nothing."""
     if _SOURCES.search(script.text):
         return
-    for name, _, _, node in parameters(script):
+    for name, node in {name: node for name, _, _, node in parameters(script)}.items():
         if node.parent is not None and "export" in text_of(node.parent)[:7]:
             continue
-        does = {_does(script, use) for use in _uses(script, name)}
+        does = {"does"} if _counted(script.text, name) else _done_with(script, name)
         if not does or does == {"says"}:
             what = "only prints it" if does else "never uses it"
             yield (

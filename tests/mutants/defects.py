@@ -748,6 +748,21 @@ SCRIPTS = [
     ("all tries in one moment", ROLLING, "  sleep 10\n", "", "for attempt"),
     ("a variable is misspelt", ROLLING, '= "$wanted" ]', '= "$wnated" ]', ""),
     ("the script asks its own machine", ROLLING, 'kube exec "$pod" -- curl -fsS', "curl -fsS", ""),
+    (
+        "the pods have no curl",
+        IMAGE,
+        "--no-install-recommends curl",
+        "--no-install-recommends ca-certificates",
+        "curl -fsS",
+        ROLLING,
+    ),
+    (
+        "it says that it failed, and looks good",
+        ROLLING,
+        'roll_back "not all replicas were healthy within 5 minutes"\n',
+        'kube get pods\necho "not healthy" >&2\n',
+        "kube get pods\n",
+    ),
     ("the same image every time", ROLLING, "unified-service:$VERSION", "unified-service:latest", ""),
     (
         "nobody looks at the health",

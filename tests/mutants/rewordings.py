@@ -612,7 +612,6 @@ REWORDINGS = {
         file=ROLLING,
     ),
     "long options of the health check": swap(("curl -fsS --max-time 5", "curl --fail --silent -m 5"), file=ROLLING),
-    "wget instead of curl": swap(("curl -fsS --max-time 5", "wget -q -T 5 -O-"), file=ROLLING),
     "backticks": swap(
         (
             "$(kube get deployment \"$DEPLOYMENT\" -o jsonpath='{.spec.replicas}')",
