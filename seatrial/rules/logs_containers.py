@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seatrial.plan.log_fields import Flow
     from seatrial.plan.shipping import Filebeat
 
+_ELSEWHERE = ("none", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs")
 _CONTAINERS = "/var/lib/docker/containers"
 
 
@@ -197,8 +198,13 @@ def driver(service: Service, plan: Plan) -> Iterator[Found]:
     filebeat = filebeat_of(service, plan)
     if filebeat is None or _CONTAINERS not in _read_paths(filebeat):
         return
+    found: dict[tuple[str, int], list[Service]] = {}  # of one anchor, all at once
     for other in plan.services:
-        kind = other.text("logging", "driver")
-        if kind in ("none", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"):
-            said = f"{other.name} logs through {kind}, which writes nothing to {_CONTAINERS}"
-            yield other.node.get("logging", "driver"), f"{said}: Filebeat does not see its lines"
+        if other.text("logging", "driver") in _ELSEWHERE:
+            node = other.node.get("logging", "driver")
+            found.setdefault((str(node.file), node.line), []).append(other)
+    for services in found.values():
+        node = services[0].node.get("logging", "driver")
+        names = ", ".join(each.name for each in services)
+        said = f"{names} logs through {node.text}, which writes nothing to {_CONTAINERS}"
+        yield node, f"{said}: Filebeat does not see its lines"
