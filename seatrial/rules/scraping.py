@@ -175,7 +175,7 @@ def _discovers(job: ScrapeJob, workload: Workload, plan: Plan) -> bool:
     if not {"pod", "endpoints", "endpointslice", "service"} & _roles(job):
         return False
     kept = [each for each in job.node.get("relabel_configs") if each.get("action").text == "keep"]
-    services = [each for each in reach_of(plan).cluster.services if workload in reach_of(plan).cluster.pods(each)]
+    services = reach_of(plan).cluster.services_to(workload)
     if not all(_keeps(each, workload, [service.object.name for service in services]) for each in kept):
         return False
     if not any("prometheus_io_scrape" in text for each in kept for text in each.get("source_labels").texts()):
