@@ -81,7 +81,7 @@ KUBERNETES = [
         "the Ingress rewrites every path to one",
         INGRESS,
         "  annotations:\n",
-        "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /\n",
+        "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /app\n",
         "rewrite-target",
     ),
     (
@@ -133,8 +133,23 @@ KUBERNETES = [
     (
         "the StatefulSet's Service is not headless",
         POSTGRES,
-        "serviceName: postgres-headless",
-        "serviceName: postgres-service",
+        "serviceName: postgres-headless\n  replicas: 1",
+        "serviceName: postgres-service\n  replicas: 2",
+        "serviceName",
+    ),
+    (
+        "the Service takes in pods of others",
+        "k8s/monitoring.yaml",
+        "  selector: {app: alertmanager}\n  ports:\n    - {name: http, port: 9093, targetPort: http}",
+        "  selector: {app.kubernetes.io/component: monitoring}\n  ports:\n    - {name: http, port: 9093, targetPort: 9093}",
+        "selector: {app.kubernetes.io/component",
+    ),
+    ("the cache may take more than its container", REDIS, "--maxmemory, 192mb", "--maxmemory, 512mb", ""),
+    (
+        "the database's buffers are greater than its container",
+        POSTGRES,
+        "args: [-c, wal_level=replica",
+        "args: [-c, shared_buffers=1GB, -c, wal_level=replica",
         "",
     ),
     ("the probe asks a port that is not there", APP, "path: /health, port: http", "path: /health, port: 8080", ""),
@@ -212,6 +227,7 @@ KUBERNETES = [
 ]
 
 COMPOSE_FILES = [
+    ("the cache may take more than its memory", COMPOSE, '"--maxmemory", "192mb"', '"--maxmemory", "1gb"', ""),
     ("the cache is open to the world", COMPOSE, 'ports: ["127.0.0.1:6379:6379"]', 'ports: ["6379:6379"]', ""),
     ("the database is open to the world", COMPOSE, 'ports: ["127.0.0.1:5432:5432"]', 'ports: ["5432:5432"]', ""),
     (
@@ -681,6 +697,44 @@ METRICS = [
         "      - targets: [unified-service:8000]",
         "      - targets: []",
         "job_name: unified-service",
+    ),
+    (
+        "a severity that no route spells so",
+        ALERTS,
+        "labels: {severity: critical}",
+        "labels: {severity: Critical}",
+        "",
+    ),
+    ("a route that spells no severity so", MANAGER, 'severity="critical"', 'severity="crit"', ""),
+    (
+        "alerts that are looked at too rarely",
+        ALERTS,
+        "  - name: insitechart\n",
+        "  - name: insitechart\n    interval: 5m\n",
+        "interval: 5m",
+    ),
+    ("a job that is measured too rarely", PROMETHEUS, "scrape_interval: 30s", "scrape_interval: 10m", ""),
+    (
+        "brackets that are forgotten",
+        ALERTS,
+        "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes) > 85",
+        "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes * 100 > 85",
+        "",
+    ),
+    ("a variable that nobody replaces", MANAGER, "to: on-call@insitechart.com", "to: ${ON_CALL_ADDRESS}", ""),
+    (
+        "names that are looked up, on another port",
+        PROMETHEUS,
+        "    static_configs:\n      - targets: [redis-exporter:9121]",
+        "    dns_sd_configs:\n      - names: [redis-exporter]\n        type: A\n        port: 9212",
+        "names: [redis-exporter]",
+    ),
+    (
+        "a name that is looked up and that nobody has",
+        PROMETHEUS,
+        "    static_configs:\n      - targets: [redis-exporter:9121]",
+        "    dns_sd_configs:\n      - names: [redis-metrics]\n        type: A\n        port: 9121",
+        "names: [redis-metrics]",
     ),
     (
         "the exporter is not deployed any more",

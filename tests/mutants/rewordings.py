@@ -757,6 +757,26 @@ REWORDINGS = {
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backup-script, namespace: insitechart}\ndata:\n"
         "  simple-backup.sh: |\n" + "".join(f"    {line}\n" for line in files["simple-backup.sh"].split("\n")),
     },
+    "an exporter's name is looked up": swap(
+        (
+            "    static_configs:\n      - targets: [postgres-exporter:9187]",
+            "    dns_sd_configs:\n      - names: [postgres-exporter.insitechart.svc.cluster.local]\n        type: A\n        port: 9187",
+        ),
+        file="monitoring/prometheus.yml",
+    ),
+    "routes by patterns": swap(
+        ("matchers: ['severity=\"critical\"']", "match_re: {severity: (?i)Critical|page}"),
+        ("matchers: ['severity=\"warning\"']", "match: {severity: warning}"),
+        file="monitoring/alertmanager.yml",
+    ),
+    "a group with an interval of its own": swap(
+        ("  - name: insitechart\n", "  - name: insitechart\n    interval: 30s\n"), file="monitoring/alert_rules.yml"
+    ),
+    "the cache's bound in bytes": swap(("--maxmemory, 192mb", "--maxmemory, '201326592'"), file="k8s/redis.yaml"),
+    "an Ingress that rewrites / to /": swap(
+        ("  annotations:\n", "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /\n"),
+        file="k8s/ingress.yaml",
+    ),
     "the recovery plan in Korean": lambda files: {**files, "disaster-recovery.md": KOREAN},
     "objectives in another order of columns": swap(
         ("| Disaster | Symptoms | Impact | RTO | RPO |", "| Disaster | RPO | RTO | Symptoms | Impact |"),
