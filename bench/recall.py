@@ -3,8 +3,8 @@
     python bench/recall.py [--missed] [--besides]
 
 `bench/teams/` holds three repositories after the plan, each written by somebody who knew no rule, with every defect
-that its author knows of (`answers.json`: file, lines, what and why) and what only looks wrong. A defect counts as found if a
-finding names its file and one of its lines; some are also told elsewhere, so the figure is a lower bound.
+that its author knows of (`answers.json`: file, lines, what and why) and what only looks wrong. A defect counts as
+found if a finding names its file and one of its lines; some are told elsewhere, so the figure is a lower bound.
 """
 
 from __future__ import annotations
