@@ -1,4 +1,4 @@
-"""One part of the spoilt files, in a process of its own, so that the memory is that of looking at them and nothing else.
+"""One part of the spoilt files, in a process of its own: the memory is that of looking at them and nothing else.
 
 python tests/rules/spoilt_part.py PART COUNT LONGEST_S      prints the peak memory in kilobytes; status 1 and why
 """
