@@ -730,6 +730,13 @@ METRICS = [
         "names: [redis-exporter]",
     ),
     (
+        "workers that each count for themselves",
+        IMAGE,
+        '"--port", "8000"]',
+        '"--port", "8000", "--workers", "4"]',
+        'CMD ["uvicorn',
+    ),
+    (
         "a name that is looked up and that nobody has",
         PROMETHEUS,
         "    static_configs:\n      - targets: [redis-exporter:9121]",

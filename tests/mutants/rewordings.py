@@ -772,6 +772,9 @@ REWORDINGS = {
     "a group with an interval of its own": swap(
         ("  - name: insitechart\n", "  - name: insitechart\n    interval: 30s\n"), file="monitoring/alert_rules.yml"
     ),
+    "one worker, in so many words": swap(
+        ('"--port", "8000"]', '"--port", "8000", "--workers", "1"]'), file="Dockerfile"
+    ),
     "the cache's bound in bytes": swap(("--maxmemory, 192mb", "--maxmemory, '201326592'"), file="k8s/redis.yaml"),
     "an Ingress that rewrites / to /": swap(
         ("  annotations:\n", "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /\n"),
