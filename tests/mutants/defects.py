@@ -814,8 +814,8 @@ SCRIPTS = [
         "the environment is not used",
         ROLLING,
         'kubectl --context "insitechart-$ENVIRONMENT" --namespace',
-        "kubectl --namespace",
-        "",
+        "kubectl --context insitechart-production --namespace",
+        'case "$ENVIRONMENT" in',
     ),
     (
         "a dump whose failure is lost",
