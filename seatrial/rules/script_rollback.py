@@ -64,10 +64,15 @@ def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
         if command.node.start_byte in trapped or not on_failure(command):
             continue
         for call, nodes in ways(command):
-            rest = reached(script, nodes)
-            if not on_failure(call) or any(fails(each) or each.words in (["exit"], ["return"]) for each in rest):
+            own, rest = commands_in(script, nodes), reached(script, nodes)
+            # What a function called behind it returns is a check's answer, and no end of the script.
+            ends = [each for each in rest if each.name != "return" or each in own]
+            if not on_failure(call) or any(fails(each) or each.words in (["exit"], ["return"]) for each in ends):
                 continue
-            good = next((each for each in rest if each.words in (["exit", "0"], ["return", "0"])), None)
+            here = [each for each in own if scope(each.node) == scope(command.node)]
+            good = next(
+                (each for each in here if call is command and each.words in (["exit", "0"], ["return", "0"])), None
+            )
             said = f"after {short(command)} nothing ends with a failure: a version that was taken back looks deployed"
             yield good.place if good else script.place(_branch(call)), said
 

@@ -737,6 +737,27 @@ SCRIPTS = [
         "--timeout=300s\n  exit 0\n",
         "  exit 0\n}",
     ),
+    (
+        "the rollback acts in another namespace",
+        ROLLING,
+        '  kube rollout undo "deployment/$DEPLOYMENT"\n',
+        '  kubectl --context "insitechart-$ENVIRONMENT" rollout undo "deployment/$DEPLOYMENT"\n',
+        "rollout undo",
+    ),
+    (
+        "a word that its opposite has in it",
+        ROLLING,
+        CHECKED,
+        '    kube exec "$pod" -- curl -sS --max-time 5 http://localhost:8000/health | grep -q healthy || return 1',
+        "",
+    ),
+    (
+        "the second way out of a rollback is green",
+        ROLLING,
+        "--timeout=300s\n  exit 1\n}",
+        "--timeout=300s\n}",
+        'roll_back "the rollout did not complete"',
+    ),
     ("a timeout without a unit", ROLLING, "--timeout=600s", "--timeout=600", ""),
     (
         "another rollout is watched",
