@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seatrial.plan import Plan
+    from seatrial.plan.kubectl import Call
     from seatrial.plan.shell import Script
     from seatrial.plan.workflow import Job, Step
 
 _EXPRESSION = re.compile(r"\b(?:secrets|vars|inputs|matrix|needs|steps)\s*(?:\.\s*[\w.-]+|\[[^\]]*\])")
 _TELLS = re.compile(r"(?i)kube|context|cluster|credential|login|token|server|namespace|oc\b|ssh|host")
+_CHOOSES = re.compile(r"(?i)-context\b|set-cluster|kubeconfig|\.kube\b|get-credentials|kubens|kubectx|login|--server")
 # Actions that say nothing of a cluster.
 _SILENT = re.compile(
     r"^(?:actions/(?:checkout|setup-[\w-]+|cache|(?:up|down)load-artifact)|docker/[\w-]+|azure/setup-(?:kubectl|helm)"
@@ -27,6 +29,7 @@ _SILENT = re.compile(
 STAGING = re.compile(
     r"(?i)stag(?:e|ing)|(?:^|[^a-z])(?:dev(?:elop(?:ment)?)?|qa|test|uat|sandbox)(?![a-z])|스테이징|개발"
 )
+_REWRITES = re.compile(r"\b(?:sed|yq|envsubst|kustomize|helm|perl|gomplate)\b")
 PRODUCTION = re.compile(r"(?i)prod(?:uction)?|(?:^|[^a-z])live(?![a-z])|운영|프로덕션")
 
 
@@ -59,7 +62,8 @@ def _signature(job: Job, plan: Plan) -> frozenset[str]:
     for step in job.steps:
         chosen = list(_texts(step))
         if step.script is not None and (step_runs(step, plan) or deploying(step.script)):
-            chosen = [match[0] for text in chosen for match in _EXPRESSION.finditer(text)]
+            named = [match[0] for text in chosen for match in _EXPRESSION.finditer(text)]
+            chosen = named + [text for text in chosen if _CHOOSES.search(text)]
         found |= set(chosen)
     return frozenset(found)
 
@@ -86,10 +90,13 @@ def staged(plan: Plan) -> Iterator[tuple[Job, Job]]:
                 yield job, production
 
 
-def applies(job: Job, plan: Plan) -> Iterator[tuple[Step, Script, tuple[str, ...]]]:
-    """What a job applies to its cluster, with the words of the call; nothing once a step has rewritten files."""
+def applied(job: Job, plan: Plan) -> Iterator[tuple[Call, str]]:
+    """The files that a job applies as they lie in the repository, each with its call; none that a step may rewrite."""
     for step in job.steps:
         for script in scripts_of(step, plan):
+            if _REWRITES.search(script.text):
+                return
             for call in kube_calls(script):
-                if call.verb == "apply":
-                    yield step, script, tuple(call.filled)
+                given = call.option("-f", "--filename") if call.verb == "apply" else None
+                if given and re.fullmatch(r"[\w./-]*\w[\w./-]*", given[0]) and "--dry-run=client" not in call.words:
+                    yield call, given[0]

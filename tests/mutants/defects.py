@@ -1067,6 +1067,27 @@ PIPELINES = [
         './scripts/deploy.sh production "$GITHUB_SHA"',
         "",
     ),
+    (
+        "a secret comes into the image",
+        WORKFLOW,
+        LOGIN,
+        "      - run: echo \"KEY = '${{ secrets.SECRET_KEY }}'\" > local_settings.py\n" + LOGIN,
+        "local_settings.py",
+    ),
+    (
+        "less time than the script may wait",
+        WORKFLOW,
+        "timeout-minutes: 30\n    environment: staging",
+        "timeout-minutes: 15\n    environment: staging",
+        "",
+    ),
+    (
+        "a command that nothing installs",
+        WORKFLOW,
+        "pip install -r requirements.txt -r tests/requirements.txt",
+        "pip install -r requirements.txt",
+        "run: pytest",
+    ),
     ("tests that are not there", WORKFLOW, "- run: pytest tests", "- run: pytest unit_tests", ""),
 ]
 
