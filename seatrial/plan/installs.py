@@ -12,6 +12,7 @@ from seatrial.plan.shell_values import filled
 
 if TYPE_CHECKING:
     from seatrial.plan import Plan
+    from seatrial.plan.files import Source
     from seatrial.plan.shell import Command
     from seatrial.plan.workflow import Job, Step
 
@@ -86,6 +87,15 @@ def _name_in(word: str) -> set[str] | None:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "-")
+
+
+def names_in(lists: list[Source], arguments: list[str], plan: Plan) -> set[str] | None:
+    """The packages of some lists and of the other arguments of `pip install`; None where one is not told."""
+    found = [_of_file(source.path, plan) for source in lists]
+    found += [
+        None if re.search(r"[$/*`]|^\\.|\\.whl$|\\.gz$", word) else _name_in(word) for word in _operands(arguments)[1]
+    ]
+    return None if None in found else set().union(*(each for each in found if each))
 
 
 def _listed(file: str, step: Step, plan: Plan) -> set[str] | None:
