@@ -463,7 +463,9 @@ def test_a_verify_has_one_report_json_and_junit_of_all_its_runs(tmp_path, monkey
 
 def test_a_verify_tells_what_its_deployment_files_show(tmp_path):
     """Among the promises, in a section of its own with why and what to do, and as the JSON of check."""
-    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: b:1.0.0\n    cpus: 1\n    cpus: 2\n")
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  a:\n    image: b:1.0.0\n    restart: always\n    mem_limit: 1g\n    cpus: 1\n    cpus: 2\n"
+    )
     checked = check(tmp_path, peers=False)
     promise = promise_of(checked)
     folder = finished(tmp_path / "runs" / "20261123T051500Z-passing-local", "passing")[0].folder

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from seatrial.errors import SeatrialError
+from seatrial.findings.checked import check
+from seatrial.findings.promise import place_and_message
 from seatrial.findings.registry import MINOR, all_rules
 from seatrial.findings.silence import beyond, silenced
 from seatrial.plan import read_plan
@@ -46,6 +48,12 @@ def cases_of(folder: Path, known: Path | None = None) -> list[Case]:
     """Every case of a folder. Raises InputError if there is none."""
     plan = read_plan(folder)
     return [Case(rule, thing, plan, known) for rule in all_rules().values() for thing in rule.over(plan)]
+
+
+def rest_of(folder: Path, known: Path | None = None) -> list[str]:
+    """What is grave and found by no rule of ours: by tools and schemas, files that cannot be read, empty silences."""
+    found = check(folder, known).findings
+    return [place_and_message(each) for each in found if each.severity != MINOR and each.rule not in all_rules()]
 
 
 def generate(metafunc: pytest.Metafunc) -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from seatrial.plan.schedules import Schedule
 
 _DEPLOYS = re.compile(r"kubectl.*\s(?:apply|set\s+image)\b|compose\s.*\bup\b|\brollout\b|alembic\s+upgrade")
+_PACKERS = {
+    "gzip": (".gz",), "pigz": (".gz",), "zstd": (".zst",), "xz": (".xz",), "bzip2": (".bz2",),
+    "gpg": (".gpg", ".asc"), "openssl": (".enc",), "age": (".age",),
+}  # fmt: skip
 _DUMPERS = frozenset({"pg_dump", "pg_dumpall"})
 RUNS = frozenset({"exec", "run", "--"})
 _FORMATS = {"c": "custom", "d": "directory", "t": "tar", "p": "plain"}
@@ -96,17 +100,12 @@ class Dump:
 
     @cached_property
     def paths(self) -> list[str]:
-        """The paths that it writes, as samples: what it is given, and what that is renamed or packed to later."""
+        """The paths that it leaves behind, as samples: what it writes, as it is renamed or packed to later."""
         found = [self.filled(text) for text in [option(self.words, "-f", "--file") or "", *self._redirected()] if text]
-        raw = set(found)
         for command in self.script.commands:
-            words = [self.filled(word) for word in command.program]
-            plain = [word for word in words[1:] if not word.startswith("-")]
-            if command.name == "mv" and len(plain) == 2 and plain[0] in raw:
-                found.append(plain[1])
-            if command.name in ("gzip", "pigz", "zstd", "xz", "gpg", "openssl", "age") and raw & set(plain):
-                found += [f"{path}{tail}" for path in raw for tail in (".gz", ".zst", ".xz", ".gpg", ".enc", ".age")]
-            raw = set(found)
+            if command.name in _PACKERS or command.name == "mv":
+                words = [self.filled(word) for word in command.program]
+                found = [path for each in found for path in _renamed(each, words)]
         return [sample(path) for path in found]
 
     def _redirected(self) -> Iterator[str]:
@@ -121,6 +120,17 @@ class Dump:
     def folder(self) -> str:
         """The folder that it writes to, where the script tells."""
         return str(PurePosixPath(self.paths[-1]).parent) if self.paths else ""
+
+
+def _renamed(path: str, words: list[str]) -> list[str]:
+    """What becomes of a path by a command that renames or packs it."""
+    plain = [word for word in words[1:] if not word.startswith("-")]
+    if path not in plain:
+        return [path]
+    if words[0] == "mv":
+        return [plain[1]] if len(plain) == 2 and plain[0] == path else [path]
+    kept = [path] if words[0] in ("gpg", "openssl", "age", "zstd") or {"-k", "--keep", "-c"} & set(words) else []
+    return [*kept, *(f"{path}{ending}" for ending in _PACKERS[words[0]])]
 
 
 def _descendants(node: Tree) -> Iterator[Tree]:

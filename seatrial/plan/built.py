@@ -37,7 +37,7 @@ def services_of(dockerfile: Dockerfile, plan: Plan) -> list[Service]:
     return [each for each in plan.services if each.builds and each.dockerfile == dockerfile.file]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def contexts(dockerfile: Dockerfile, plan: Plan) -> tuple[PurePosixPath, ...]:
     """The folders that it may be built from; its own where no file tells."""
     found = [each.build_context for each in services_of(dockerfile, plan)]
@@ -62,6 +62,18 @@ def _of_action(context: str, file: str, dockerfile: Dockerfile) -> list[PurePosi
 
 def image_here(image: str, plan: Plan) -> Dockerfile | None:
     """The Dockerfile that makes an image which a manifest names; None where that is not sure."""
+    known = _images(plan)
+    if image not in known:
+        known[image] = _image_here(image, plan)
+    return known[image]
+
+
+@lru_cache(maxsize=2)
+def _images(_plan: Plan) -> dict[str, Dockerfile | None]:
+    return {}
+
+
+def _image_here(image: str, plan: Plan) -> Dockerfile | None:
     name = repository(image).lower()
     short = name.rpartition("/")[2]
     for service in plan.services:

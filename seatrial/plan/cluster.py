@@ -233,6 +233,18 @@ class Cluster:
         """The workloads whose pods a Service leads to."""
         return self.selected(service.selector, service.object.namespace)
 
+    def services_to(self, workload: Workload) -> list[KubeService]:
+        """The Services that lead to the pods of a workload."""
+        return self._services_to.get(id(workload), [])
+
+    @cached_property
+    def _services_to(self) -> dict[int, list[KubeService]]:
+        found: dict[int, list[KubeService]] = defaultdict(list)
+        for service in self.services:
+            for each in self.pods(service):
+                found[id(each)].append(service)
+        return found
+
     def fits(self, service: KubeService, workload: Workload) -> bool:
         """Would a Service lead to these pods if both lay in one namespace?"""
         return selects(service.selector, self.labels(workload))

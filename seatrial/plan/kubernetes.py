@@ -32,29 +32,29 @@ class KubeObject:
     node: Node
     namespace_given: str = ""  # by a kustomization that the object stands under
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Its kind."""
         return self.node.get("kind").text
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name."""
         return self.node.get("metadata", "name").text
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         """Its namespace; `default` where it has none, empty for what belongs to the whole cluster."""
         if self.kind in CLUSTER_WIDE:
             return ""
         return self.namespace_given or self.node.get("metadata", "namespace").text or "default"
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """Its labels."""
         return {key: value.text for key, value in self.node.get("metadata", "labels").items()}
 
-    @property
+    @cached_property
     def annotations(self) -> dict[str, str]:
         """Its annotations."""
         return {key: value.text for key, value in self.node.get("metadata", "annotations").items()}
@@ -81,17 +81,17 @@ class Workload:
 
     object: KubeObject
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Deployment, StatefulSet, ..."""
         return self.object.kind
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name."""
         return self.object.name
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         """Its namespace."""
         return self.object.namespace

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from seatrial.plan import promql
 from seatrial.plan.exporters import Series
+from seatrial.plan.promql_forms import skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from seatrial.plan.promql import Expr
 
@@ -47,7 +48,7 @@ class Value:
 
     low: float = -math.inf
     high: float = math.inf
-    unit: str = ""  # bool, ratio, percent, bytes, seconds, milliseconds, count, quantile
+    unit: str = ""  # bool, ratio, percent, bytes, seconds, milliseconds, count, quantile, `1 less a percentage`
     side: str = ""  # free, used, total
     names: tuple[str, ...] = ()  # the metrics it is made of
     scale: float = 1.0  # what they are multiplied by
@@ -145,6 +146,8 @@ def _of_operation(expr: Expr, look: Callable[[str], Series | None]) -> Value:
         return _less(left, right)
     if operator == "+" and left.side == "free" and set(right.names) <= {*_BESIDE, *_FREE}:
         return replace(left, high=math.inf, names=(*left.names, *right.names))
+    if operator == "+":
+        return Value(*_told(left.low + right.low, left.high + right.high), names=(*left.names, *right.names))
     return UNKNOWN
 
 
@@ -170,7 +173,19 @@ def _less(left: Value, right: Value) -> Value:
         return Value(0.0, math.inf, left.unit, "used", (*left.names, *right.names))
     if left.side == "used" and set(right.names) <= set(_BESIDE):
         return replace(left, low=-math.inf)
-    return UNKNOWN
+    bounds = left.low - right.high, left.high - right.low
+    return Value(*_told(*bounds), _mixed(left, right), "", (*left.names, *right.names))
+
+
+def _told(low: float, high: float) -> tuple[float, float]:
+    """Bounds, of which the difference of two infinities is none."""
+    return (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
+
+
+def _mixed(left: Value, right: Value) -> str:
+    """The whole of one unit less a part of another: `1 - a / b * 100`, where brackets are forgotten."""
+    given = (left.low, right.unit) if left.low == left.high else (0.0, "")
+    return {(1.0, "percent"): "1 less a percentage", (100.0, "ratio"): "100 less a share"}.get(given, "")
 
 
 def _divided(expr: Expr, left: Value, right: Value) -> Value:
@@ -208,38 +223,3 @@ def _part_of(left: Expr, right: Expr) -> bool:
         return False
     same = one.name == other.name and one.range_s == other.range_s and bool(one.name)
     return same and set(other.matchers) <= set(one.matchers) and skeleton(left) == skeleton(right)
-
-
-def skeleton(expr: Expr) -> str:
-    """An expression without what its selectors match."""
-    expr = promql.inner(expr)
-    kind = promql.kind(expr)
-    below = ",".join(skeleton(child) for child in promql.children(expr))
-    if kind == "AggregateExpr":
-        how, names = promql.grouping(expr)
-        return f"{promql.operator(expr)} {how} {sorted(names)} ({below})"
-    if kind == "Call":
-        return f"{expr.func.name}({below})"
-    if kind == "BinaryExpr":
-        return f"({below} {promql.operator(expr)} {expr.modifier})"
-    if kind in ("VectorSelector", "MatrixSelector"):
-        selector = promql.selectors(expr)[0]
-        vector: Expr = getattr(expr, "vector_selector", expr)
-        return f"{selector.name}[{selector.range_s}] {vector.offset} {vector.at}"
-    if kind == "SubqueryExpr":
-        return f"{below}[{expr.range}:{expr.step}] {expr.offset} {expr.at}"
-    return f"{kind}({below})" if below else str(expr)
-
-
-def conditions(expr: Expr) -> Iterator[Expr]:
-    """The comparisons of which each, by itself or with the others, makes an alert fire."""
-    expr = promql.inner(expr)
-    if promql.kind(expr) != "BinaryExpr":
-        return
-    if promql.operator(expr) in ("and", "or"):
-        yield from conditions(expr.lhs)
-        yield from conditions(expr.rhs)
-    elif promql.operator(expr) == "unless":
-        yield from conditions(expr.lhs)
-    elif promql.operator(expr) in promql.COMPARISONS:
-        yield expr

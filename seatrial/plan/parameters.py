@@ -36,6 +36,23 @@ def uses(script: Script, name: str) -> list[Tree]:
     return found
 
 
+def _counted(text: str, name: str) -> bool:
+    """Is a variable used by its bare name: in arithmetic, indirectly, or handed on?"""
+    return bool(re.search(rf"(?:\(\(|\[\[|\blet\b|\bexport\b|-v\s|\$\{{!)[^\n]{{0,200}}(?<![$\w{{]){name}\b", text))
+
+
+def done_with(script: Script, name: str) -> set[str]:
+    """What all its uses are good for; the first that does something is enough."""
+    if _counted(script.text, name):
+        return {"does"}
+    found: set[str] = set()
+    for use in uses(script, name):
+        found.add(does(script, use))
+        if "does" in found:
+            break
+    return found
+
+
 def does(script: Script, use: Tree) -> str:
     """What a use is good for: it says something, it tests something, or it does something."""
     node: Tree | None = use

@@ -74,6 +74,17 @@ class ScrapeJob:
         return found
 
     @property
+    def looked_up(self) -> list[Target] | None:
+        """The names whose addresses it asks DNS for; None where one is a record of services (SRV), or has no port."""
+        found = []
+        for group in self.node.get("dns_sd_configs"):
+            port, addresses = group.get("port").integer, group.get("type").text in ("A", "AAAA")
+            if port is None or not addresses:
+                return None
+            found += [Target(name.text.rstrip("."), port, name) for name in group.get("names")]
+        return found
+
+    @property
     def discovers(self) -> list[str]:
         """The service discoveries it uses: kubernetes_sd_configs, dns_sd_configs, file_sd_configs, ..."""
         return [key for key, _ in self.node.items() if key.endswith("_sd_configs")]

@@ -31,6 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[\d.]+")
 _NUMBER = re.compile(r"(?<![\d.])(\d{2,5})(?![\d.])")
 _ITSELF = frozenset({"localhost", "kubernetes", "host.docker.internal", "gateway.docker.internal"})
+_PROMETHEUS = ("prometheus", "vmagent")
 _STACK = re.compile(r"prometheus|exporter|monitoring|metrics|grafana|observability")
 
 
@@ -45,6 +46,11 @@ class Host:
 
     services: list[Service] = field(default_factory=list)
     kube: list[KubeService] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Does no file deploy anything of the name?"""
+        return not (self.services or self.kube)
 
 
 class Reach:
@@ -129,9 +135,28 @@ class Reach:
         pods = (pod for each in there.kube for pod in self.cluster.pods(each))
         return found | {image_name(container.image) for pod in pods for container in pod.containers}
 
+    @cached_property
+    def home(self) -> str | None:
+        """The namespace that Prometheus runs in, where it runs in one and nowhere else; None if no file tells."""
+        images = (service.image for service in self.plan.services)
+        if any(image_name(image) in _PROMETHEUS for image in images) or not self.judged:
+            return None
+        pods = [each.workload for each in self.plan.containers if image_name(each.image) in _PROMETHEUS]
+        found = {self.cluster.home(each.namespace) for each in pods}
+        return found.pop() if len(found) == 1 else None
+
+    def elsewhere(self, host: str) -> str:
+        """The namespace of a Service whose short name does not lead to it from where Prometheus runs."""
+        name = host.lower()
+        here = self.hosts.get(name, Host()).kube if self.home is not None else []
+        spaces = [self.cluster.home(each.object.namespace) for each in here]
+        return "" if not spaces or self.home in spaces or self.cluster.operated(self.home or "") else spaces[0]
+
     def deaf(self, host: str, port: int, path: str = "") -> str:
         """Why nobody can be scraped on this port of a host; empty where somebody can, or where no file tells."""
         there = self.at(host)
+        if self.home is not None and there.kube:  # which asks no container of Compose
+            there = Host([], there.kube)
         reasons = [self._deaf_service(service, port, path) for service in there.services]
         reasons += [self._deaf_kube(each, port, path) for each in there.kube]
         return min(reasons, default="") and max(reasons, key=len)

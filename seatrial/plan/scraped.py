@@ -43,20 +43,23 @@ class Scraped:
     @cached_property
     def opaque(self) -> bool:
         """May series come from where no file tells?"""
-        return (
-            any(
-                config.node.get(key).written
-                for config in self.plan.scrapers
-                for key in ("scrape_config_files", "remote_read")
-            )
-            or any(_opaque(job) for job in self.jobs)
-            or not self.jobs
-        )
+        return self._more_jobs or any(_opaque(job) or self._unknown_names(job) for job in self.jobs)
+
+    @cached_property
+    def _more_jobs(self) -> bool:
+        keys = ("scrape_config_files", "remote_read")
+        return not self.jobs or any(config.node.get(key).written for config in self.plan.scrapers for key in keys)
+
+    def _unknown_names(self, job: ScrapeJob) -> bool:
+        """Does it ask DNS for names of which no file tells what is behind them?"""
+        reach, names = reach_of(self.plan), job.looked_up
+        return names is None or any(reach.at(each.host).empty and not reach.missing(each.host) for each in names)
 
     @cached_property
     def job_names(self) -> set[str] | None:
         """The values that the label `job` can have; None if no file tells."""
-        if self.opaque:
+        lists = {"file_sd_configs", "http_sd_configs"}  # which may set any label
+        if self._more_jobs or any(lists & set(job.discovers) for job in self.jobs):
             return None
         found: set[str] = set()
         for job in self.jobs:
@@ -204,7 +207,7 @@ class Scraped:
 def _opaque(job: ScrapeJob) -> bool:
     hosts = " ".join([job.name, *(target.host for target in job.targets)]).lower()
     path = job.node.get("metrics_path").text
-    others = [each for each in job.discovers if each != "kubernetes_sd_configs"]
+    others = [each for each in job.discovers if each not in ("kubernetes_sd_configs", "dns_sd_configs")]
     return bool(others) or "federate" in path or any(word in hosts for word in _RELAYS)
 
 
@@ -221,7 +224,7 @@ def asked(job: ScrapeJob) -> list[Target]:
     """The static targets that a job really asks: its own, or the prober that a relabelling puts in their place."""
     rules = [each for each in job.node.get("relabel_configs") if each.get("target_label").text == "__address__"]
     if not rules:
-        return [target for target in job.targets if "://" not in target.node.text]
+        return [target for target in job.targets if "://" not in target.node.text] + (job.looked_up or [])
     node = rules[-1].get("replacement")
     host, _, port = node.text.rpartition(":")
     if "$" in node.text or rules[-1].get("source_labels").texts() or not host:

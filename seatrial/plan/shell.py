@@ -22,6 +22,7 @@ _WORDS = frozenset({
     "command_substitution", "process_substitution", "arithmetic_expansion", "string_content",
 })  # fmt: skip
 MOST_BYTES = 500_000
+_SECOND = re.compile(r"(\$(?:\w+|\{\w+\})[\w/:@-]*)\$([A-Za-z_]\w*)")
 
 
 @lru_cache(maxsize=1)
@@ -30,6 +31,13 @@ def _parser() -> Any:  # noqa: ANN401 - tree-sitter's
     import tree_sitter_bash
 
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+def _braced(text: str) -> str:
+    """`$A/b_$B.c` as `$A/b_${B}.c`, which means the same: the grammar takes the former for two words."""
+    for _ in range(3):
+        text = _SECOND.sub(r"\1${\2}", text)
+    return text
 
 
 @dataclass(eq=False)
@@ -50,7 +58,7 @@ class Script:
     @cached_property
     def root(self) -> Tree:
         """The syntax tree."""
-        return _parser().parse(self.text.encode()[:MOST_BYTES]).root_node
+        return _parser().parse(_braced(self.text).encode()[:MOST_BYTES]).root_node
 
     def place(self, node: Tree) -> Place:
         """The line of a part of the tree."""
@@ -74,6 +82,14 @@ class Script:
     def commands(self) -> list[Command]:
         """Its simple commands, in the order of the text; those inside substitutions and functions too."""
         return [Command(self, node) for node in self.of("command")]
+
+    @cached_property
+    def named(self) -> dict[str, list[Command]]:
+        """Its commands by their first word as it is written."""
+        found: dict[str, list[Command]] = {}
+        for command in self.commands:
+            found.setdefault(command.words[0] if command.words else "", []).append(command)
+        return found
 
     @cached_property
     def command_starts(self) -> list[int]:

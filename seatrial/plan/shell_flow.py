@@ -44,6 +44,7 @@ def _in_body(child: Tree, block: Tree) -> bool:
     return block.type != "case_item" or child not in block.children_by_field_name("value")
 
 
+@lru_cache(maxsize=8192)
 def statement(node: Tree) -> Tree:
     """The statement of a block that a part of the tree belongs to."""
     while node.parent is not None and not (node.parent.type in _BLOCKS and _in_body(node, node.parent)):
@@ -59,6 +60,7 @@ def after(node: Tree) -> list[Tree]:
     return [each for each in body(own.parent) if each.start_byte >= own.end_byte]
 
 
+@lru_cache(maxsize=8192)
 def scope(node: Tree) -> Tree:
     """The function that it stands in, or the whole script."""
     while node.parent is not None and node.type != "function_definition":
@@ -68,9 +70,10 @@ def scope(node: Tree) -> Tree:
 
 def afterwards(node: Tree) -> list[Tree]:
     """All statements that follow until the end of its function or script, other branches left out."""
-    return _following(node)[0]
+    return list(_following(node)[0])
 
 
+@lru_cache(maxsize=4096)
 def _following(node: Tree) -> tuple[list[Tree], bool]:
     """The statements that follow, and whether one of them ends the whole script."""
     found: list[Tree] = []
@@ -105,7 +108,7 @@ def _within(inner: Tree, outer: Tree) -> bool:
 def callers(script: Script, function: Tree) -> list[Command]:
     """The commands that call a function of the script."""
     name = function.child_by_field_name("name")
-    return [each for each in script.commands if name is not None and each.words[:1] == [text_of(name)]]
+    return script.named.get(text_of(name), []) if name is not None else []
 
 
 def errexit_at(command: Command) -> bool:
@@ -179,13 +182,19 @@ def loop_body(loop: Tree) -> Tree:
     return loop.child_by_field_name("body") or loop.named_children[-1]
 
 
-def later(command: Command, depth: int = 0) -> list[Tree]:
-    """All that follows: in its function or script, and behind each call of that function."""
-    found, ended = _following(command.node)
-    function = scope(command.node)
-    if function.type == "function_definition" and depth < 5 and not ended:
-        for call in callers(command.script, function):
-            found += later(call, depth + 1)
+def later(command: Command) -> list[Tree]:
+    """All that follows: in its function or script, and behind each call of that function, each once."""
+    found: list[Tree] = []
+    waiting, known = [command], {command.node.start_byte}
+    while waiting:
+        each = waiting.pop(0)
+        follows, ended = _following(each.node)
+        found += follows
+        function = scope(each.node)
+        if function.type == "function_definition" and not ended:
+            calls = [call for call in callers(each.script, function) if call.node.start_byte not in known]
+            known |= {call.node.start_byte for call in calls}
+            waiting += calls
     return found
 
 
@@ -222,3 +231,14 @@ def reached(script: Script, nodes: Iterable[Tree]) -> list[Command]:
             known.add(name)
             waiting += commands_in(script, [script.functions[name]])
     return found
+
+
+@lru_cache(maxsize=512)
+def depth(script: Script) -> int:
+    """How many parts stand in each other at most; a torn script is one thing in another to its end."""
+    deepest, waiting = 0, [(script.root, 1)]
+    while waiting:
+        node, level = waiting.pop()
+        deepest = max(deepest, level)
+        waiting.extend((child, level + 1) for child in node.named_children)
+    return deepest

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MINOR, Found, rule
 from seatrial.plan import promql
-from seatrial.plan.meaning import Value, conditions, value
+from seatrial.plan.meaning import Value, value
+from seatrial.plan.promql_forms import conditions
 from seatrial.plan.scraped import scraped_of
 from seatrial.rules.alerts import parsed_rules
 
@@ -29,6 +31,8 @@ _DOWN = re.compile(
 )
 _NOUN = {"bool": "what is 0 or 1", "ratio": "a share between 0 and 1", "percent": "a percentage", "count": "a count",
          "bytes": "bytes", "seconds": "seconds", "absent": "absent(), which is 1 or nothing"}  # fmt: skip
+_MIXED = {"1 less a percentage": "* binds tighter than -: 100 * (1 - share) is meant",
+          "100 less a share": "* binds tighter than -: 100 * (1 - share) is meant"}  # fmt: skip
 _SECONDS = r"\s?(?:s|sec|secs|second|seconds|초)(?![a-z])"
 _MILLISECONDS = r"\s?(?:ms|msec|millis|milliseconds?|밀리초)"
 
@@ -81,13 +85,28 @@ def _always(one: Condition) -> bool:
     return {">": limit < low, ">=": limit <= low, "<": limit > high, "<=": limit >= high}.get(one.op, False)
 
 
+def _noun(known: Value) -> str:
+    """What a value is, as far as it says why a threshold does not fit it."""
+    if known.unit in _MIXED:
+        return f"{known.unit} ({_MIXED[known.unit]})"
+    if known.unit in _NOUN:
+        return _NOUN[known.unit]
+    if math.isinf(known.high):
+        return f"what cannot be less than {known.low:g}"
+    return (
+        f"what lies between {known.low:g} and {known.high:g}"
+        if math.isfinite(known.low)
+        else f"what is at most {known.high:g}"
+    )
+
+
 @rule("alert-always-or-never", CRITICAL, over=alerts)
 def always_or_never(rule: PromRule, plan: Plan) -> Iterator[Found]:
     """A threshold that lies outside what the value can be."""
     for one in _conditions(rule, plan):
         if one.value.low == one.value.high and one.value.unit != "absent":
             continue
-        noun = _NOUN.get(one.value.unit, "what cannot be less than 0")
+        noun = _noun(one.value)
         if _never(one):
             yield rule.place, f"compares {noun} with {one.limit:g}: {one.text} is never true"
         elif _always(one) and len(list(conditions(rule.expr))) == 1:
@@ -98,8 +117,10 @@ def always_or_never(rule: PromRule, plan: Plan) -> Iterator[Found]:
 def unit(rule: PromRule, plan: Plan) -> Iterator[Found]:
     """A threshold in another unit than the value."""
     for one in _conditions(rule, plan):
-        if not _never(one) and not _always(one) and (why := _other_unit(one, _words(rule))):
-            yield rule.place, f"compares {why}"
+        if not _never(one) and not _always(one):
+            mixed = f"{_noun(one.value)} with {one.limit:g}" if one.value.unit in _MIXED else ""
+            if why := mixed or _other_unit(one, _words(rule)):
+                yield rule.place, f"compares {why}"
 
 
 def _other_unit(one: Condition, words: str) -> str:

@@ -34,6 +34,9 @@ _OF_OTHERS = re.compile(
     r"|KUBERNETES|POD|HTTPS?|NO|GOOGLE|AZURE|ELASTIC|LOGSTASH|SQLALCHEMY|HF|OPENAI)_.*|TZ|LANG|LC_.*|PATH|HOME|HOSTNAME"
 )
 
+# Libraries that put a prefix before the names that the code says.
+_PREFIXES = re.compile(r"env_prefix|\benvirons\b|\bdecouple\b|\bdynaconf\b|from_prefixed_env|starlette\.config")
+
 
 @rule("app-secret-default", MAJOR, over=readings)
 def secret_default(reading: Reading, plan: Plan) -> Iterator[Found]:
@@ -114,7 +117,9 @@ def _texts(plan: Plan) -> list[str]:
     return [
         source.text
         for path, source in plan.sources.items()
-        if path.suffix in endings or "Dockerfile" in path.name or plan.kinds.get(path) == "shell"
+        if (path.suffix in endings and path.name != "seatrial.toml")
+        or "Dockerfile" in path.name
+        or plan.kinds.get(path) == "shell"
     ]
 
 
@@ -125,8 +130,5 @@ def _mentioned(name: str, plan: Plan) -> bool:
     texts = _texts(plan)
     if any("BaseSettings" in text for text in texts):  # whose fields are in small letters
         pattern = re.compile(pattern.pattern, re.IGNORECASE)
-    prefixed = any(
-        re.search(r"env_prefix|prefix\s*=|environs|decouple|dynaconf|from_prefixed_env|starlette\.config", t)
-        for t in texts
-    )
+    prefixed = any(_PREFIXES.search(source.text) for path, source in plan.sources.items() if path.suffix == ".py")
     return own or prefixed or any(pattern.search(text) for text in texts)

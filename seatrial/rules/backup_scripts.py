@@ -88,7 +88,7 @@ def _after_or(statement: Tree, parent: Tree) -> str:
 def _after_if(node: Tree, script: Script) -> str:
     """`if dump; then ... else ... fi`: does the branch of the failure end badly?"""
     branch = next((child for child in node.named_children if child.type == "else_clause"), None)
-    rest = script.text.encode()[node.end_byte :].decode(errors="replace")
+    rest = script.root.text[node.end_byte :].decode(errors="replace")
     if text_of(node).startswith("if !") or any(child.type == "elif_clause" for child in node.named_children):
         return ""
     told = branch is not None and (_ends(text_of(branch)) or re.search(r"\w+=\$?\w+|\+\+", text_of(branch)))

@@ -174,7 +174,12 @@ def variable(pair: Pair, plan: Plan) -> Iterator[Found]:
             setting.entry.get("valueFrom", "fieldRef").written
             or setting.entry.get("valueFrom", "resourceFieldRef").written
         )
-        if name not in here and not foreign and _read(name, plan) and not _in_parts(name, set(here)):
+        if (
+            name not in here
+            and not foreign
+            and (_needed(name, plan) or (_read(name, plan) and _kept_secret(setting)))
+            and not _in_parts(name, set(here))
+        ):
             yield pair.service.place, f"has no {name}, which {pair.container.workload.label} gives to it on Kubernetes"
 
 
@@ -187,14 +192,25 @@ def _read(name: str, plan: Plan) -> bool:
     return any(re.search(rf"\b{name}\b|^\s+{name.lower()}\s*:", text, re.MULTILINE) for text in _code(plan))
 
 
+def _needed(name: str, plan: Plan) -> bool:
+    """Does the code end without it?"""
+    pattern = rf"environ\w*\[\s*[\"']{name}[\"']\s*\]|^\s+{name.lower()}\s*:\s*\w+\s*$"
+    return any(re.search(pattern, text, re.MULTILINE) for text in _code(plan))
+
+
 def _counts(name: str, pair: Pair, plan: Plan) -> bool:
-    """Does the application read it? Where its code is not here: is it a secret, an address, a known key?"""
-    if _code(plan):
-        return _read(name, plan)
+    """Does it matter? What has a default of its own in the code counts where it is a secret or an address."""
     node: Node | None = pair.service.environment.get(name)
     value = node.text if node is not None else ""
-    kept = any(name in data for data in plan.configs.values())
-    return "://" in value or kept or re.search(r"\$\{?\w+(?::?\?[^}]*)?\}?$", value) is not None
+    secret = "://" in value or re.search(r"\$\{?\w+(?::?\?[^}]*)?\}?$", value) is not None
+    if _code(plan):
+        return _needed(name, plan) or (_read(name, plan) and secret)
+    return secret or any(name in data for data in plan.configs.values())
+
+
+def _kept_secret(setting: Setting) -> bool:
+    """Does it come out of a Secret, by its key or by `envFrom`?"""
+    return setting.entry.get("valueFrom", "secretKeyRef").written or setting.value is None
 
 
 def _in_parts(name: str, names: set[str]) -> bool:

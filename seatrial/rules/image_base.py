@@ -101,9 +101,8 @@ def user_has_no_number(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
         pod, own = container.workload.pod.get("securityContext"), container.node.get("securityContext")
         demanded = own.get("runAsNonRoot") if own.get("runAsNonRoot").written else pod.get("runAsNonRoot")
         if demanded.flag is True and not (own.get("runAsUser").text or pod.get("runAsUser").text):
-            said = f"its USER is the name {user.rest.strip()}, and {container.workload.label} demands runAsNonRoot"
-            yield user.place, f"{said}: without a number nobody can tell, and the pod is not started"
-            return
+            said = f"demands runAsNonRoot, and the USER of {dockerfile.file} is the name {user.rest.strip()}"
+            yield demanded, f"{said}: without a number (runAsUser) nobody can tell, and the pod is not started"
 
 
 @rule("image-root-refused", CRITICAL, over=dockerfiles)

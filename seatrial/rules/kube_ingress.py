@@ -84,10 +84,17 @@ def ingress_rewrite(ingress: KubeObject, plan: Plan) -> Iterator[Found]:
     """A rewrite-target that turns every path into one."""
     node = ingress.get("metadata", "annotations", f"{NGINX}/rewrite-target")
     target = node.text
-    wide = [path for path in _paths(ingress) if path.get("pathType").text != "Exact"]
+    wide = [each for each in _paths(ingress) if each.get("pathType").text != "Exact" and not _is_target(each, target)]
     if target and "$" not in target and wide and not cluster_of(plan).patched(ingress):
         path = wide[0].get("path").text or "/"
         yield node, f"rewrites every path under {path} to {target}, as it takes over no part of the path"
+
+
+def _is_target(path: Node, target: str) -> bool:
+    """Is the path the rewrite target itself, for which ingress-nginx writes no rewrite? It ends a prefix with a /."""
+    text = path.get("path").text or "/"
+    prefix = path.get("pathType").text == "Prefix" and not text.endswith("/")
+    return target == (f"{text}/" if prefix else text)
 
 
 @rule("kube-ingress-tls", MAJOR, over=ingresses)

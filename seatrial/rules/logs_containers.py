@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     from seatrial.plan import Plan
     from seatrial.plan.compose import Service
+    from seatrial.plan.log_fields import Flow
     from seatrial.plan.shipping import Filebeat
 
+_ELSEWHERE = ("none", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs")
 _CONTAINERS = "/var/lib/docker/containers"
 
 
@@ -161,25 +163,33 @@ def strict_permissions(service: Service, _: Plan) -> Iterator[Found]:
         )
 
 
+_LISTENING = {"beats": 5044, "elastic_agent": 5044, "http": 8080, "syslog": 514, "gelf": 12201}
+_ASKING = frozenset(
+    {"tcp", "udp", "file", "stdin", "kafka", "redis", "rabbitmq", "jdbc", "s3", "heartbeat", "pipeline"}
+)
+
+
+def _input_ports(flow: Flow) -> set[int] | None:
+    """The ports on which a pipeline listens; None where an input does not tell."""
+    found = set()
+    for plugin in flow.of("input"):
+        text = plugin.text("port") or str(_LISTENING.get(plugin.name, ""))
+        if text.isdigit():
+            found.add(int(text))
+        elif text or plugin.name not in _ASKING:
+            return None
+    return found or None
+
+
 @rule("logs-port-unanswered", MAJOR, over=logstashes)
 def port_unanswered(service: Service, plan: Plan) -> Iterator[Found]:
     """A port of Logstash is published, and no input of its pipeline listens there."""
     flow = flow_of(service, plan)
-    inputs = flow.of("input") if flow else []
-    texts = [plugin.text("port") for plugin in inputs if plugin.text("port")]
-    if not inputs or not all(text.isdigit() for text in texts):
-        return
-    defaults = {"beats": 5044, "elastic_agent": 5044, "http": 8080, "syslog": 514}
-    ports = {int(text) for text in texts} | {
-        defaults[each.name] for each in inputs if each.name in defaults and not each.text("port")
-    }
-    for port in service.ports:
-        if port.target not in ports | {9600}:
-            listed = ", ".join(map(str, sorted(ports))) or "none"
-            yield (
-                port.node,
-                f"publishes port {port.target}, on which no input of its pipeline listens (it has {listed})",
-            )
+    ports = _input_ports(flow) if flow else None
+    for port in service.ports if ports else ():
+        if ports and port.target not in ports | {9600}:
+            said = f"publishes port {port.target}, on which no input of its pipeline listens"
+            yield port.node, f"{said} (it has {', '.join(map(str, sorted(ports)))})"
 
 
 @rule("logs-driver", MAJOR, over=beats)
@@ -188,8 +198,13 @@ def driver(service: Service, plan: Plan) -> Iterator[Found]:
     filebeat = filebeat_of(service, plan)
     if filebeat is None or _CONTAINERS not in _read_paths(filebeat):
         return
+    found: dict[tuple[str, int], list[Service]] = {}  # of one anchor, all at once
     for other in plan.services:
-        kind = other.text("logging", "driver")
-        if kind in ("none", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"):
-            said = f"{other.name} logs through {kind}, which writes nothing to {_CONTAINERS}"
-            yield other.node.get("logging", "driver"), f"{said}: Filebeat does not see its lines"
+        if other.text("logging", "driver") in _ELSEWHERE:
+            node = other.node.get("logging", "driver")
+            found.setdefault((str(node.file), node.line), []).append(other)
+    for services in found.values():
+        node = services[0].node.get("logging", "driver")
+        names = ", ".join(each.name for each in services)
+        said = f"{names} logs through {node.text}, which writes nothing to {_CONTAINERS}"
+        yield node, f"{said}: Filebeat does not see its lines"

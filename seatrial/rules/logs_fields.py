@@ -64,7 +64,9 @@ def field_removed(flow: Flow, _: Plan) -> Iterator[Found]:
 def _closed(flow: Flow, plan: Plan) -> set[str] | None:
     """The fields that can be there at all; None if anything may be."""
     inputs = flow.of("input")
-    if not inputs or any(plugin.name != "beats" or plugin.text("codec") for plugin in inputs) or not plan.filebeats:
+    if not inputs or any(plugin.name != "beats" or plugin.text("codec") for plugin in inputs):
+        return None
+    if not plan.filebeats and not _parses_line(flow):
         return None
     if any(_decodes(each.node.file, plan) for each in plan.filebeats):
         return None
@@ -73,6 +75,13 @@ def _closed(flow: Flow, plan: Plan) -> set[str] | None:
     if any(fields is None for fields in made):
         return None
     return set().union(GIVEN, *extra, *(fields or set() for fields in made))
+
+
+def _parses_line(flow: Flow) -> bool:
+    """Is the line itself JSON for Logstash, so that whoever ships it has not parsed it?"""
+    return any(
+        plugin.text("target") and field_name(plugin.text("source")) == "message" for plugin in flow.of("filter", "json")
+    )
 
 
 def _decodes(file: object, plan: Plan) -> bool:
@@ -98,6 +107,28 @@ def field_unknown(flow: Flow, plan: Plan) -> Iterator[Found]:
         for field in condition.fields:
             if not _covers(known, field):
                 yield condition.place, f"asks for {field}, which nothing in the pipeline makes"
+
+
+@rule("logs-field-later", MAJOR, over=flows_of)
+def field_later(flow: Flow, _: Plan) -> Iterator[Found]:
+    """A filter that reads a field which only a later one makes."""
+    for number, plugin in enumerate(flow.plugins):
+        for field, key in reads(plugin) if plugin.section == "filter" else ():
+            later = next((other for other in flow.plugins[number + 1 :] if _makes(other, field)), None)
+            before = [sets(other) for other in flow.plugins[:number] if other.section == "filter"]
+            unknown = any(made is None or _covers(made, field) for made in before)
+            if later is not None and not unknown and not _covers(set(GIVEN), field) and _plain_inputs(flow):
+                yield plugin.at(key), f"reads {field}, which only line {later.place.line} makes: it is not there yet"
+
+
+def _makes(plugin: Plugin, field: str) -> bool:
+    made = sets(plugin) if plugin.section == "filter" and plugin.name in ("grok", "json", "mutate") else None
+    return made is not None and field in made
+
+
+def _plain_inputs(flow: Flow) -> bool:
+    inputs = flow.of("input")
+    return bool(inputs) and all(plugin.name == "beats" and not plugin.text("codec") for plugin in inputs)
 
 
 @rule("logs-source-is-target", MAJOR, over=flows_of)

@@ -17,6 +17,7 @@ from seatrial.plan.log_stack import (
     secured,
     setting,
     stack,
+    version_of,
 )
 from seatrial.plan.reach import reach_of
 from seatrial.plan.shipping import Filebeat
@@ -204,6 +205,19 @@ def two_outputs(filebeat: Filebeat, _: Plan) -> Iterator[Found]:
         name, node = list(on.items())[-1]
         others = ", ".join(other for other in on if other != name)
         yield node, f"sends to {name} as well as to {others}: Filebeat takes one output, and does not start with two"
+
+
+@rule("logs-filebeat-idle", CRITICAL, over=filebeats)
+def filebeat_idle(filebeat: Filebeat, plan: Plan) -> Iterator[Found]:
+    """Filebeat without an input that is on, or with one that its version no longer has."""
+    inputs = filebeat.setting("filebeat.inputs")
+    others = any(filebeat.setting(f"filebeat.{key}").written for key in ("modules", "autodiscover", "config"))
+    if inputs.is_list and len(inputs) and not others and all(each.get("enabled").flag is False for each in inputs):
+        yield inputs, "has no input that is enabled: Filebeat does not start"
+    images = [version_of(each) for each in stack(plan, "filebeat") if filebeat_of(each, plan) is filebeat]
+    for each in inputs if any(version and version[0] >= 8 for version in images) else ():
+        if each.get("type").text == "docker":
+            yield each.get("type"), "has an input of type docker, which version 8 does not have any more (container)"
 
 
 @rule("logs-tls-one-side", CRITICAL, over=filebeats)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.cluster import KubeService, cluster_of
 from seatrial.plan.kubernetes import LASTING, KubeObject, Workload, match_labels
+from seatrial.plan.replicas import wanted_replicas
 from seatrial.rules.kube_namespaces import is_forgotten
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from seatrial.plan import Plan
     from seatrial.plan.cluster import Cluster
     from seatrial.plan.nodes import Node
+
+_POD_NAME = re.compile(r"(?<![\w.-])([a-z][a-z0-9-]{0,60})-\d{1,3}\.([a-z][a-z0-9-]{0,60})(?![\w-])")
 
 
 def services(plan: Plan) -> list[KubeService]:
@@ -137,8 +142,26 @@ def stateful_service(thing: KubeObject, plan: Plan) -> Iterator[Found]:
     if service is None:
         if not any(is_forgotten(plan, each.object) for each in cluster.services_named(node.text)):
             yield node, f"its serviceName is {node.text}, and namespace {thing.namespace} has no such Service"
-    elif not service.headless:
-        yield node, f"its Service {node.text} is not headless (clusterIP: None), so its pods get no names of their own"
+    elif not service.headless and (why := _needs_names(thing, plan)):
+        said = f"its Service {node.text} is not headless (clusterIP: None), so its pods get no names of their own"
+        yield node, f"{said}: {why}"
+
+
+def _needs_names(thing: KubeObject, plan: Plan) -> str:
+    """Why the pods of a StatefulSet need names of their own; one alone is reached through its Service as well."""
+    asked = _pod_names(plan).get((thing.name, thing.get("spec", "serviceName").text))
+    count = wanted_replicas(Workload(thing), plan)
+    return asked or (f"its {count} pods cannot be told apart" if count > 1 else "")
+
+
+@lru_cache(maxsize=2)
+def _pod_names(plan: Plan) -> dict[tuple[str, str], str]:
+    """Who asks for a pod by its own name (`db-0.db`), by StatefulSet and Service."""
+    found: dict[tuple[str, str], str] = {}
+    for source in plan.sources.values():
+        for match in _POD_NAME.finditer(source.text):
+            found.setdefault((match[1], match[2]), f"{source.path} asks for {match[0]}")
+    return found
 
 
 def targets(plan: Plan) -> list[KubeObject]:

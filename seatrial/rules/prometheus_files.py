@@ -196,6 +196,10 @@ def alertmanager_not_deployed(config: PrometheusConfig, plan: Plan) -> Iterator[
     if missing and len(missing) == len(targets):
         hosts = named([target.host for target in missing])
         yield missing[0].node, f"sends alerts to {hosts}, which no file deploys: nobody is told"
+    for target in targets:
+        if space := reach.elsewhere(target.host):
+            said = f"sends alerts to {target.host} from namespace {reach.home}, where no Service is called so"
+            yield target.node, f"{said} ({target.host}.{space} is meant): nobody is told"
     for target, why in deaf:
         if why:
             yield target.node, f"sends alerts to {target.host} on port {target.port}, but {why}: nobody is told"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
 from seatrial.plan import promql
-from seatrial.plan.meaning import skeleton
 from seatrial.plan.prometheus import seconds
+from seatrial.plan.promql_forms import skeleton
 from seatrial.plan.scraped import scraped_of
 from seatrial.plan.series import Shape, compared, scalar, shape
 from seatrial.rules.alerts import parsed_rules

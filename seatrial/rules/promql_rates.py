@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
 from seatrial.plan import promql
-from seatrial.plan.meaning import conditions
+from seatrial.plan.promql_forms import conditions
 from seatrial.plan.scraped import scraped_of
 from seatrial.plan.series import shape
 from seatrial.rules.alerts import parsed_rules

@@ -89,18 +89,25 @@ def _address(integration: Node) -> Node | None:
     return next((integration.get(key) for key in _LEADS_TO if integration.get(key).text), None)
 
 
+def matchers_of(route: Node) -> list[tuple[Matcher, Node]] | None:
+    """What a route takes, with the places; None where that cannot be read."""
+    found = [(Matcher(key, "=", node.text), node) for key, node in route.get("match").items()]
+    found += [(Matcher(key, "=~", node.text), node) for key, node in route.get("match_re").items()]
+    for node in route.get("matchers") if route.get("matchers").is_list else [route.get("matchers")]:
+        for text in node.text.strip().removeprefix("{").removesuffix("}").split(",") if node.text else ():
+            part = _MATCHER.fullmatch(text)
+            if part is None:
+                return None
+            found.append((Matcher(part[1], part[2], part[3]), node))
+    return found
+
+
 def _matches(route: Node, severity: str) -> bool | None:
     """Does a route take alerts of a severity? None if that hangs on other labels."""
-    matchers = [(key, "=", value.text) for key, value in route.get("match").items()]
-    matchers += [(key, "=~", value.text) for key, value in route.get("match_re").items()]
-    for text in route.get("matchers").texts():
-        parts = [_MATCHER.fullmatch(part) for part in text.strip().removeprefix("{").removesuffix("}").split(",")]
-        if not all(parts):
-            return None
-        matchers += [(part[1], part[2], part[3]) for part in parts if part]
-    if any(label != "severity" for label, _, _ in matchers):
+    matchers = matchers_of(route)
+    if matchers is None or any(each.label != "severity" for each, _ in matchers):
         return None
-    return all(Matcher(*each).admits(severity) for each in matchers)
+    return all(each.admits(severity) for each, _ in matchers)
 
 
 def _told(route: Node, severity: str, inherited: str, manager: Alertmanager) -> bool:

@@ -82,6 +82,17 @@ def unused_target_not_deployed(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
         yield missing[0].node, f"asks {_told(missing)}, which no file deploys: the job is down for ever"
 
 
+@rule("prom-target-namespace", CRITICAL, over=scrape_jobs)
+def target_namespace(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
+    """A target's short name is that of a Service in another namespace than Prometheus."""
+    reach = reach_of(plan)
+    found = [(target, space) for target in asked(job) if (space := reach.elsewhere(target.host))]
+    if found:
+        target, space = found[0]
+        said = f"asks {_told([each for each, _ in found])}, and Prometheus runs in namespace {reach.home}"
+        yield target.node, f"{said}, where no Service is called so: {target.host}.{space} is meant"
+
+
 @rule("prom-job-empty", CRITICAL, over=scrape_jobs)
 def job_empty(job: ScrapeJob, plan: Plan) -> Iterator[Found]:
     """A job with a list of targets that is empty."""
@@ -175,7 +186,7 @@ def _discovers(job: ScrapeJob, workload: Workload, plan: Plan) -> bool:
     if not {"pod", "endpoints", "endpointslice", "service"} & _roles(job):
         return False
     kept = [each for each in job.node.get("relabel_configs") if each.get("action").text == "keep"]
-    services = [each for each in reach_of(plan).cluster.services if workload in reach_of(plan).cluster.pods(each)]
+    services = reach_of(plan).cluster.services_to(workload)
     if not all(_keeps(each, workload, [service.object.name for service in services]) for each in kept):
         return False
     if not any("prometheus_io_scrape" in text for each in kept for text in each.get("source_labels").texts()):

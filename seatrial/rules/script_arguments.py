@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.destinations import callers, same_place
 from seatrial.plan.kubectl import kube_calls
-from seatrial.plan.parameters import accepted, does, parameters, uses
+from seatrial.plan.parameters import accepted, does, done_with, parameters, uses
 from seatrial.plan.rollouts import in_rollback
 from seatrial.plan.shell_values import filled, known, may_set, values_of
 from seatrial.plan.shell_words import text_of, variables_of
@@ -32,10 +32,10 @@ def parameter_unused(script: Script, plan: Plan) -> Iterator[Found]:
     """An argument that changes nothing."""
     if _SOURCES.search(script.text):
         return
-    for name, _, _, node in parameters(script):
+    for name, node in {name: node for name, _, _, node in parameters(script)}.items():
         if node.parent is not None and "export" in text_of(node.parent)[:7]:
             continue
-        found = {does(script, use) for use in uses(script, name)}
+        found = done_with(script, name)
         if not found or found == {"says"}:
             what = "only prints it" if found else "never uses it"
             yield (

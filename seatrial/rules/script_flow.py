@@ -12,6 +12,7 @@ from seatrial.plan.shell_flow import (
     body,
     commands_in,
     conditions,
+    depth,
     ends_script,
     errexit_at,
     fails,
@@ -30,19 +31,23 @@ if TYPE_CHECKING:
     from seatrial.plan.shell import Command, Script
     from seatrial.plan.shell_words import Tree
 
-MOST_CHARACTERS = 60_000  # people write shorter ones; what is longer is generated
+MOST_CHARACTERS, MOST_DEPTH = 60_000, 60  # what is longer is generated, what is deeper is torn
 _FAILED = re.compile(r"(-ne|!=|-gt)\s*\"?0\b|\b0\"?\s*(-ne|!=|-lt)|^\(\(\s*\$\{?\w+\}?|^\(\(\s*\$\?\s*\)\)")
 _PASSED = re.compile(r"(-eq|==?)\s*\"?0\b|\b0\"?\s*(-eq|==?)")
 
 
 def scripts(plan: Plan) -> list[Script]:
     """Every script: in files, in workflows, in containers."""
-    return [script for script in plan.all_scripts if len(script.text) < MOST_CHARACTERS]
+    return [script for script in plan.all_scripts if _written_by_people(script)]
 
 
 def script_files(plan: Plan) -> list[Script]:
     """Every script that is a file of its own."""
-    return [script for script in plan.scripts if len(script.text) < MOST_CHARACTERS]
+    return [script for script in plan.scripts if _written_by_people(script)]
+
+
+def _written_by_people(script: Script) -> bool:
+    return len(script.text) < MOST_CHARACTERS and depth(script) < MOST_DEPTH
 
 
 def _before(node: Tree) -> Tree | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.asked import asks, comes_from
+from seatrial.plan.images import set_images
 from seatrial.plan.kubectl import kube_calls
 from seatrial.plan.rollouts import deploys
 from seatrial.plan.shell_flow import commands_in, conditions, fails, is_last, loop_body, loops, reached, scope
@@ -187,3 +188,22 @@ def _counted(name: str, body: str) -> bool:
     """May the body of a loop change a variable, or leave the loop in another way?"""
     sets = rf"(?<![\w$]){name}\s*(?:\+|-|=)|(?:\+\+|--){name}\b|\bread\b.*\b{name}\b"
     return bool(re.search(rf"{sets}|\b(?:break|return|exit|source|eval)\b", body))
+
+
+@rule("script-program-absent", CRITICAL, over=scripts)
+def program_absent(script: Script, plan: Plan) -> Iterator[Found]:
+    """A health check in the pods with a program that the image does not have."""
+    target = workload_of(script, plan)
+    if target is None or len(plan.dockerfiles) != 1 or not any(set_images(script)):
+        return
+    image = plan.dockerfiles[0]
+    stages = image.lineage(image.final)
+    installs = " ".join(each.rest + each.body for stage in stages for each in stage.of("RUN", "COPY", "ADD"))
+    slim = re.fullmatch(r"(?:docker\.io/)?(?:library/)?(?:python|node|debian|ruby):[\w.-]*slim[\w.-]*", stages[0].base)
+    for ask in asks(script) if slim else ():
+        program = ask.words[0]
+        inside = ask.call is not None and ask.call.verb == "exec"
+        if inside and not re.search(rf"\b{program}\b", installs):
+            said = f"runs {program} in the pods, and {image.file} ({stages[0].base}) installs none"
+            yield ask.command.place, f"{said}: the check fails whatever the program does"
+            return

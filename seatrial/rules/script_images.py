@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seatrial.plan.shell import Script
     from seatrial.plan.workflow import Job, Workflow
 
+_RENAMES = re.compile(r"kustomize\s+edit|\bsed\b[^\n]*image|envsubst|\byq\b")
 _VAGUE = re.compile(r"<(?!sha>|short sha>)")  # made from a branch or a tag: it may be any word
 _RENDERS = re.compile(r"\b(?:sed|envsubst|yq|kustomize|helm|skaffold|perl|awk|set image|rollout restart)\b")
 
@@ -47,6 +48,13 @@ def workflows(plan: Plan) -> list[Workflow]:
 def jobs(plan: Plan) -> list[Job]:
     """Every job of every workflow."""
     return [job for workflow in plan.workflows for job in workflow.jobs.values()]
+
+
+def renames(plan: Plan) -> bool:
+    """Does something give the images of manifests other names before they are applied?"""
+    return any(
+        re.search(r"kustomize\s+edit|\bsed\b[^\n]*image|envsubst|\byq\b", each.text) for each in plan.all_scripts
+    )
 
 
 def _manifest_nodes(each: SetImage, plan: Plan) -> list[Node]:
@@ -81,6 +89,8 @@ def image_not_pushed(script: Script, plan: Plan) -> Iterator[Found]:
 def image_not_of_manifest(script: Script, plan: Plan) -> Iterator[Found]:
     """A script that sets another image than the manifest has, where the pipeline pushes none, or that of the script."""
     pushed = [parts(push.image)[0] for push in all_pushes(plan)]
+    if renames(plan) or any(each.node.get("images") for each in plan.kustomizations):
+        return
     for each in set_images(script):
         name = parts(each.image)[0]
         odd = [node for node in _manifest_nodes(each, plan) if not same(name, parts(node.text)[0])]
@@ -107,6 +117,7 @@ def image_constant(script: Script, _plan: Plan) -> Iterator[Found]:
 def _deployed(plan: Plan, pushed: list[str]) -> list[str]:
     """What is deployed of our own: set by scripts, built by Compose, or named like what is pushed."""
     own = [parts(each.image)[0] for each in all_set_images(plan)]
+    own += [entry.get("newName").text for each in plan.kustomizations for entry in each.node.get("images")]
     own += [repository(image) for each in all_set_images(plan) for image in _manifest_images(each, plan)]
     own += [repository(service.image) for service in plan.services if service.builds and service.image]
     own = [name for name in own if name and not name.startswith("$")]
@@ -123,7 +134,7 @@ def image_not_deployed(workflow: Workflow, plan: Plan) -> Iterator[Found]:
     """A pipeline that pushes another image than anything deploys."""
     found = [push for job in workflow.jobs.values() for push in pushes(job) if push.image]
     names = [parts(push.image)[0] for push in found]
-    deployed = _deployed(plan, names)
+    deployed = [] if renames(plan) else _deployed(plan, names)
     if not names or not deployed or any(same(name, other) for name in names for other in deployed):
         return
     said = f"pushes {shown(names[0])}, and {shown(deployed[0])} is deployed"

@@ -118,8 +118,9 @@ def gives_up_silently(script: Script, plan: Plan) -> Iterator[Found]:
         if not _leaves(script, loop) or any(fails(each) for each in inside):
             continue
         only_says = all(quiet(each) or each.words in (["exit", "0"], ["return", "0"]) for each in following)
-        asks = any({"curl", "wget"} & set(each.words) for each in inside)
-        says_last = bool(following) and quiet(following[-1]) and not any(each.tested for each in following)
+        asks = any({"curl", "wget"} & set(each.words) for each in reached(script, [loop_body(loop)]))
+        direct = commands_in(script, behind)
+        says_last = bool(direct) and quiet(direct[-1]) and not any(each.tested for each in following)
         if only_says or (asks and says_last and not any(fails(each) for each in following)):
             where = script.place(behind[0] if behind else loop)
             what = "returns" if scope(loop).type == "function_definition" else "ends"

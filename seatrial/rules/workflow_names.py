@@ -39,8 +39,12 @@ def needs_unknown(job: Job, _plan: Plan) -> Iterator[Found]:
                 job.node.get("needs"),
                 f"{job.id} needs {name}, which is no job of this workflow ({has}): GitHub refuses the file",
             )
-        elif name == job.id or (job.id in job.workflow.jobs[name].needed() and job.id < name):
+        elif name == job.id or (_waits_for(job.workflow.jobs.get(name), job) and job.id < name):
             yield job.node.get("needs"), f"{job.id} and {name} wait for each other: GitHub refuses the file"
+
+
+def _waits_for(job: Job | None, other: Job) -> bool:
+    return job is not None and other.id in job.needed()
 
 
 def _used(node: Node) -> Iterator[tuple[Node, list[str]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from seatrial.findings.cases import cases_of
+from seatrial.findings.cases import cases_of, rest_of
 from seatrial.findings.checked import check
 from seatrial.findings.command import INTRODUCTION, explained
 from seatrial.findings.peers import PEERS, ask_peers, program_of
@@ -233,3 +233,13 @@ def test_the_specs_know_the_baseline_too(folder):
     write_baseline(check(folder, peers=False).findings, folder / "known.json")
     assert len(said) == 1
     assert [finding for case in cases_of(folder, folder / "known.json") for finding in case.findings()] == []
+
+
+def test_the_specs_tell_what_tools_and_schemas_find(tmp_path):
+    """Each grave one, and nothing that a rule of ours has a spec for."""
+    (tmp_path / "compose.yaml").write_text(SCHEMAS["compose-spec"])
+    (tmp_path / "broken.yaml").write_text("services: {a: [}\n")
+    said = rest_of(tmp_path)
+    assert len(said) == 2, said
+    assert said[0].startswith("broken.yaml:1: major: is no YAML")
+    assert said[1].startswith("compose.yaml:4: critical: project of compose.yaml: services.a: ")

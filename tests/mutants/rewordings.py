@@ -280,9 +280,9 @@ def one_compose_file(files):
     tree["services"] |= yaml.safe_load(text.replace("- ./retention", "- ./logging/retention"))
     for kind in ("volumes", "networks"):
         tree[kind] |= other[kind]
-    found = {name: text for name, text in files.items() if name != LOGGING}
-    example = files[".env.example"] + files["logging/.env.example"]
-    return {**found, COMPOSE: yaml.safe_dump(tree, sort_keys=False, width=4000), ".env.example": example}
+    found = {name: text for name, text in files.items() if name not in (LOGGING, "logging/.env.example")}
+    found[".env.example"] = files[".env.example"] + files["logging/.env.example"]
+    return {**found, COMPOSE: yaml.safe_dump(tree, sort_keys=False, width=4000)}
 
 
 def extended(files):
@@ -612,7 +612,6 @@ REWORDINGS = {
         file=ROLLING,
     ),
     "long options of the health check": swap(("curl -fsS --max-time 5", "curl --fail --silent -m 5"), file=ROLLING),
-    "wget instead of curl": swap(("curl -fsS --max-time 5", "wget -q -T 5 -O-"), file=ROLLING),
     "backticks": swap(
         (
             "$(kube get deployment \"$DEPLOYMENT\" -o jsonpath='{.spec.replicas}')",
@@ -758,6 +757,26 @@ REWORDINGS = {
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backup-script, namespace: insitechart}\ndata:\n"
         "  simple-backup.sh: |\n" + "".join(f"    {line}\n" for line in files["simple-backup.sh"].split("\n")),
     },
+    "an exporter's name is looked up": swap(
+        (
+            "    static_configs:\n      - targets: [postgres-exporter:9187]",
+            "    dns_sd_configs:\n      - names: [postgres-exporter.insitechart.svc.cluster.local]\n        type: A\n        port: 9187",
+        ),
+        file="monitoring/prometheus.yml",
+    ),
+    "routes by patterns": swap(
+        ("matchers: ['severity=\"critical\"']", "match_re: {severity: (?i)Critical|page}"),
+        ("matchers: ['severity=\"warning\"']", "match: {severity: warning}"),
+        file="monitoring/alertmanager.yml",
+    ),
+    "a group with an interval of its own": swap(
+        ("  - name: insitechart\n", "  - name: insitechart\n    interval: 30s\n"), file="monitoring/alert_rules.yml"
+    ),
+    "the cache's bound in bytes": swap(("--maxmemory, 192mb", "--maxmemory, '201326592'"), file="k8s/redis.yaml"),
+    "an Ingress that rewrites / to /": swap(
+        ("  annotations:\n", "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /\n"),
+        file="k8s/ingress.yaml",
+    ),
     "the recovery plan in Korean": lambda files: {**files, "disaster-recovery.md": KOREAN},
     "objectives in another order of columns": swap(
         ("| Disaster | Symptoms | Impact | RTO | RPO |", "| Disaster | RPO | RTO | Symptoms | Impact |"),
@@ -788,6 +807,43 @@ REWORDINGS = {
         ("Confirm stability (30 min)", "Confirm stability (90-120 min)"),
         file="disaster-recovery.md",
     ),
+    "a secret for the build's check, in a file that no image takes": swap(
+        (
+            "      - uses: docker/build-push-action@",
+            '      - run: echo "SECRET_KEY=${{ secrets.SECRET_KEY }}" > .env && docker compose config --quiet\n'
+            "      - uses: docker/build-push-action@",
+        ),
+        file=".github/workflows/simple-deploy.yml",
+    ),
+    "the environment is told in a remark too": swap(
+        (
+            'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s',
+            'kube annotate "deployment/$DEPLOYMENT" --overwrite "kubernetes.io/change-cause=$VERSION ($ENVIRONMENT)"\n'
+            'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s',
+        ),
+        file="deploy-rolling.sh",
+    ),
+    "health by a whole word": swap(
+        (
+            "curl -fsS --max-time 5 http://localhost:8000/health > /dev/null || return 1",
+            "curl -fsS --max-time 5 http://localhost:8000/health | grep -qw healthy || return 1",
+        ),
+        file="deploy-rolling.sh",
+    ),
+    "tests by their own list": swap(
+        (
+            "pip install -r requirements.txt -r tests/requirements.txt",
+            "pip install -r requirements.txt && pip install --requirement=tests/requirements.txt",
+        ),
+        file=".github/workflows/simple-deploy.yml",
+    ),
+    "the log's level by python-json-logger's names": lambda files: {
+        **files,
+        "log.py": files["log.py"].replace('"level": record.levelname', '"levelname": record.levelname'),
+        "logstash/pipeline/logstash.conf": files["logstash/pipeline/logstash.conf"]
+        .replace("[level]", "[levelname]")
+        .replace('["level"]', '["levelname"]'),
+    },
     "drills by a workflow": lambda files: {
         **{name: text for name, text in files.items() if name != "drills.crontab"},
         "disaster-recovery.md": files["disaster-recovery.md"].replace("`drills.crontab`", "A workflow"),

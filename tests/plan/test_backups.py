@@ -8,7 +8,7 @@ from seatrial.plan import plan_of
 from seatrial.plan.backups import backups_of, dumps_of, matches, schedules_of
 from seatrial.plan.counterparts import pairs_of
 from seatrial.plan.restores import restores_of
-from seatrial.plan.shell_flow import option, option_at, reached_at
+from seatrial.plan.shell_course import option, option_at, reached_at
 
 SCRIPT = """#!/bin/bash
 set -eo pipefail
@@ -31,11 +31,17 @@ def test_a_dump_tells_its_format_its_target_and_its_connection():
     dump, other = dumps_of(plan_of({"b.sh": SCRIPT}))
     assert (dump.format, dump.gzipped, dump.elsewhere, dump.database) == ("custom", False, False, "shop")
     assert dump.connection("-U", "--username", "PGUSER") == "shop"
-    assert dump.paths == ["/backups/shop_20260101_000000.dump.part", "/backups/shop_20260101_000000.dump"]
+    assert dump.paths == ["/backups/shop_20260101_000000.dump"]
     assert (other.format, other.gzipped, other.elsewhere, other.folder) == ("plain", True, True, "/backups")
     assert matches(dump.paths[-1], "$DIR/shop_*.dump")
     assert not matches(dump.paths[-1], "*.sql.gz")
     assert option(["-d", "a", "--user=b", "-Fc"], "-F") == "c"
+
+
+def test_a_name_of_two_variables_is_one_word():
+    """Without quotes and braces too, as most people write it."""
+    text = "#!/bin/sh\nDIR=/b\nDAY=$(date +%F)\npg_dump shop > $DIR/shop_$DAY.sql\n"
+    assert dumps_of(plan_of({"b.sh": text}))[0].paths == ["/b/shop_20260101_000000.sql"]
 
 
 def test_options_hold_where_a_command_runs():

@@ -95,7 +95,7 @@ def test_what_a_job_pushes():
     )
     assert [push.image for push in pushes(made.jobs["a"])] == [
         "ghcr.io/x/api:${{ github.sha }}",
-        "ghcr.io/x/api:$GITHUB_SHA",
+        "ghcr.io/x/api:${GITHUB_SHA}",
     ]
     assert {tag_form(push.image.rpartition(":")[2]) for push in pushes(made.jobs["a"])} == {"<sha>"}
 

@@ -201,12 +201,15 @@ def test_a_run_that_an_error_stops_is_judged_all_the_same(workplace):
 def test_a_defect_in_the_files_breaks_the_verification(workplace):
     """The runs pass, the files do not: status 1, with file and line."""
     workplace.write("seatrial.toml", notes_settings())
-    workplace.write("compose.yaml", "services:\n  a:\n    image: b:1.0.0\n    cpus: 1\n    cpus: 2\n")
+    workplace.write(
+        "compose.yaml",
+        "services:\n  a:\n    image: b:1.0.0\n    restart: always\n    mem_limit: 1g\n    cpus: 1\n    cpus: 2\n",
+    )
     done = workplace.seatrial("verify", "--format", "json")
     assert done.status == 1, done.out + done.err
     broken = [promise for promise in done.document["promises"] if promise["verdict"] != "PASS"]
     assert [promise["scenario"] for promise in broken] == ["check"], done.out
-    assert broken[0]["reason"].startswith("compose.yaml:5: major: ")
+    assert broken[0]["reason"].startswith("compose.yaml:7: major: ")
 
 
 def test_a_disk_without_space_is_one_line(workplace):
