@@ -86,12 +86,6 @@ def in_folder(plan: Plan, path: PurePosixPath) -> bool:
     return any(each == path or each.is_relative_to(path) for each in plan.sources)
 
 
-def elsewhere(plan: Plan) -> bool:
-    """Does somebody start Compose with another folder as its own?"""
-    texts = (source.text for path, source in plan.sources.items())
-    return any(re.search(r"--project-directory|COMPOSE_FILE\s*=.*:", text) for text in texts)
-
-
 def flow_of(service: Service, plan: Plan) -> Flow | None:
     """The pipeline that a Logstash runs."""
     for mount in service.mounts:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seatrial.plan.files import Place
-from seatrial.plan.recovery_steps import HEADING, Procedure, Section, cells_of, procedures, prose, sections
+from seatrial.plan.recovery_steps import HEADING, Section, cells_of, prose, sections
+from seatrial.plan.recovery_times import Procedure, procedures
 from seatrial.plan.recovery_words import MEASURED, RPO, RTO, STRATEGIES, duration_s, kind_of
 
 if TYPE_CHECKING:

@@ -240,9 +240,9 @@ COMPOSE_FILES = [
     (
         "security is off and the port is out",
         LOGGING,
-        'xpack.security.enabled: "true"',
+        '    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "true"',
+        '    ports: ["9200:9200"]\n    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "false"',
         'xpack.security.enabled: "false"',
-        "",
     ),
     (
         "a password that may be missing",
@@ -1157,7 +1157,8 @@ LOGS = [
         LOGGING,
         '    volumes: ["./retention.sh:/retention.sh:ro"]\n',
         "",
-        "  elasticsearch:\n",
+        'index => "insitechart-logs',
+        PIPELINE,
     ),
     (
         "Logstash has no password",
@@ -1237,7 +1238,14 @@ LOGS = [
 ]
 
 DISASTERS = [
-    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Database failure\n\n1."),
+    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Recover (60 min)"),
+    (
+        "parts of a step are more than the step",
+        RECOVERY,
+        "4. Recover (30 min): fetch the backup, restore, verify consistency.\n",
+        "4. Recover (30 min):\n   - fetch the backup (10 min)\n   - restore (25 min)\n",
+        "4. Recover",
+    ),
     ("an RPO that the backups do not keep", RECOVERY, "| 1 h | 15 min |", "| 1 h | 5 min |", "schedule", BACKUP_JOB),
     ("two RTOs for one disaster", RECOVERY, "### Database failure\n", "### Database failure\n\nRTO: 4 h\n", ""),
     (
@@ -1248,7 +1256,7 @@ DISASTERS = [
         "streaming replica",
         RECOVERY,
     ),
-    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "### Database failure"),
+    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "Recover (30 min)"),
     ("a script of the document is gone", RECOVERY, "`restore-backup.sh`", "`restore-database.sh`", ""),
     ("an alert of the document is gone", RECOVERY, "`ServiceDown`", "`ServiceOutage`", ""),
     (
