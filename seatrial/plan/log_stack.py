@@ -115,6 +115,16 @@ def runs_in(flow: Flow, plan: Plan) -> Service | None:
     return next((each for each in stack(plan, "logstash") if flow_of(each, plan) is flow), None)
 
 
+def logstash_majors(flow: Flow, plan: Plan) -> set[int]:
+    """The major versions of what runs a pipeline: Compose's Logstash, else those of all images of Logstash."""
+    service = runs_in(flow, plan)
+    images = [service.image] if service is not None else [each.image for each in stack(plan, "logstash")]
+    if service is None:
+        images += [each.image for each in plan.containers] + [each.final.base for each in plan.dockerfiles]
+    tags = (each.partition("@")[0].rpartition("/")[2] for each in images if image_name(each) == "logstash")
+    return {int(match[1]) for each in tags if (match := re.match(r"[^:]*:v?(\d+)", each))}
+
+
 def elastic_addresses(plugin: Plugin) -> Iterator[Address]:
     """The hosts of an output."""
     for text in plugin.texts("hosts") or plugin.texts("host"):

@@ -1144,6 +1144,28 @@ LOGS = [
         'if [level] in ["error", "critical"]',
         "",
     ),
+    (
+        "geoip does not know where to write",
+        PIPELINE,
+        '      source => "client_ip"\n      target => "client_geo"\n',
+        '      source => "client_ip"\n',
+        "",
+    ),
+    (
+        "the worst level has a tag of its own",
+        PIPELINE,
+        '  if [level] in ["ERROR", "CRITICAL"] {\n    mutate {\n      add_tag => ["error"]\n    }\n  }\n',
+        '  if [level] == "ERROR" {\n    mutate { add_tag => ["error"] }\n  }\n'
+        '  if [level] == "CRITICAL" {\n    mutate { add_tag => ["critical"] }\n  }\n',
+        'if "error" in [tags]',
+    ),
+    (
+        "the worst level has no tag",
+        PIPELINE,
+        'if [level] in ["ERROR", "CRITICAL"]',
+        'if [level] == "ERROR"',
+        'if "error" in [tags]',
+    ),
     ("a tag that nobody gives", PIPELINE, 'if "error" in [tags]', 'if "errors" in [tags]', ""),
     (
         "Filebeat does not see the logs",
