@@ -1166,6 +1166,14 @@ LOGS = [
         'if [level] == "ERROR"',
         'if "error" in [tags]',
     ),
+    (
+        "nothing reads the pods' logs",
+        "k8s/log-shipping.yaml",
+        "image: docker.elastic.co/beats/filebeat:8.5.0",
+        "image: registry.k8s.io/pause:3.10",
+        "  filebeat:\n    <<",
+        LOGGING,
+    ),
     ("a tag that nobody gives", PIPELINE, 'if "error" in [tags]', 'if "errors" in [tags]', ""),
     (
         "Filebeat does not see the logs",
@@ -1260,6 +1268,13 @@ LOGS = [
 ]
 
 DISASTERS = [
+    (
+        "the job's volume is somewhere else",
+        BACKUP_JOB,
+        "{name: backups, mountPath: /backups/postgres}",
+        "{name: backups, mountPath: /backup}",
+        "",
+    ),
     ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Recover (60 min)"),
     (
         "parts of a step are more than the step",

@@ -28,6 +28,7 @@ def test_logs_backups_and_recovery_of_a_careless_folder():
         ("docker-compose.yml", 46, "recovery-component-left-out"),
         ("logging/elasticsearch.yml", 8, "logs-open-to-all"),
         ("logging/elasticsearch.yml", 21, "logs-port-unanswered"),
+        ("logging/elasticsearch.yml", 37, "logs-pods-not-shipped"),
         ("logging/elasticsearch.yml", 37, "logs-registry-lost"),
         ("logstash/pipeline/logstash.conf", 16, "logs-parse-unguarded"),
         ("logstash/pipeline/logstash.conf", 25, "logs-source-is-target"),
