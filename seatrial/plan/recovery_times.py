@@ -23,6 +23,7 @@ _OBJECTIVE = re.compile(f"{RTO}|{RPO}", re.IGNORECASE)
 _TIME_COLUMN = re.compile(r"시간|소요|예산|\btimes?\b|\bmin(?:ute)?s?\b|duration|budget|\(분\)", re.IGNORECASE)
 _TOTAL = re.compile(r"\btotal\b|\bsum\b|합계|총계|총\s|전체\s*소요", re.IGNORECASE)
 DAY_S = 86_400.0
+LONGEST = 200  # words of a step
 _TAIL = re.compile(r"[:\u2013\u2014-]\s*(\d+\s*(?:분|시간|min\w*|h\w*))\s*$")
 _SPAN = re.compile(r"(\d+)\s*(?:분|min\w*)?\s*[-~\u2013]\s*(\d+)\s*(?:분|min|m\b)")
 IN_TABLE, IN_BOLD, IN_HEADING = -1, -2, -10  # how far out a step stands; one of a list has its indentation
@@ -88,27 +89,34 @@ class _Steps:
         outer = min((step.depth for step in self.found), default=0)
         steps = [step for step in self.found if step.depth == outer]
         running = bool(steps) and steps[0].start == 0 and all(step.start is not None for step in steps)
+        parts = {} if running else self._parts(outer)
         told = tuple(
             Step(
                 step.words,
                 step.seconds - (step.start or 0) if running else step.seconds,
                 step.place,
-                parts=() if running else self._parts(step),
+                parts=parts.get(id(step), ()),
             )
             for step in steps
         )
         if len(told) > 1 and self.kind:
             yield Procedure(self.kind, told, self.place)
 
-    def _parts(self, step: Step) -> tuple[Step, ...]:
-        """What stands below a step, up to the next one that stands as far out."""
-        inner: list[Step] = []
-        for other in self.found[self.found.index(step) + 1 :]:
-            if other.depth <= step.depth:
-                break
-            inner.append(other)
-        outer = min((other.depth for other in inner), default=0)
-        return tuple(other for other in inner if other.depth == outer)
+    def _parts(self, outer: int) -> dict[int, tuple[Step, ...]]:
+        """What stands below each of the outermost steps, up to the next of them; by the outer one's identity."""
+        below: dict[int, list[Step]] = {}
+        last: list[Step] = []
+        for step in self.found:
+            if step.depth == outer:
+                last = below[id(step)] = []
+            else:
+                last.append(step)
+        return {key: _shallowest(steps) for key, steps in below.items()}
+
+
+def _shallowest(steps: list[Step]) -> tuple[Step, ...]:
+    depth = min((step.depth for step in steps), default=0)
+    return tuple(step for step in steps if step.depth == depth)
 
 
 def procedures(source: Source) -> Iterator[Procedure]:
@@ -165,7 +173,7 @@ def _chain(line: str, place: Place) -> list[Step]:
     best: list[Step] = []
     for cell in cells_of(line):
         parts = [
-            re.fullmatch(r"(.*\D)\s*(\d+)\s*(?:분|min(?:utes?)?)?", part.strip())
+            re.fullmatch(r"(.*\D)\s*(\d+)\s*(?:분|min(?:utes?)?)?", part.strip()[:LONGEST])
             for part in re.split(r"[·→;]|\s->\s", cell)
         ]
         steps = [Step(match[1].strip(), 60.0 * int(match[2]), place) for match in parts if match]
