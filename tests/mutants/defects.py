@@ -240,9 +240,9 @@ COMPOSE_FILES = [
     (
         "security is off and the port is out",
         LOGGING,
-        'xpack.security.enabled: "true"',
+        '    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "true"',
+        '    ports: ["9200:9200"]\n    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "false"',
         'xpack.security.enabled: "false"',
-        "",
     ),
     (
         "a password that may be missing",
@@ -1238,6 +1238,36 @@ LOGS = [
         'if [level] in ["error", "critical"]',
         "",
     ),
+    (
+        "geoip does not know where to write",
+        PIPELINE,
+        '      source => "client_ip"\n      target => "client_geo"\n',
+        '      source => "client_ip"\n',
+        "",
+    ),
+    (
+        "the worst level has a tag of its own",
+        PIPELINE,
+        '  if [level] in ["ERROR", "CRITICAL"] {\n    mutate {\n      add_tag => ["error"]\n    }\n  }\n',
+        '  if [level] == "ERROR" {\n    mutate { add_tag => ["error"] }\n  }\n'
+        '  if [level] == "CRITICAL" {\n    mutate { add_tag => ["critical"] }\n  }\n',
+        'if "error" in [tags]',
+    ),
+    (
+        "the worst level has no tag",
+        PIPELINE,
+        'if [level] in ["ERROR", "CRITICAL"]',
+        'if [level] == "ERROR"',
+        'if "error" in [tags]',
+    ),
+    (
+        "nothing reads the pods' logs",
+        "k8s/log-shipping.yaml",
+        "image: docker.elastic.co/beats/filebeat:8.5.0",
+        "image: registry.k8s.io/pause:3.10",
+        "  filebeat:\n    <<",
+        LOGGING,
+    ),
     ("a tag that nobody gives", PIPELINE, 'if "error" in [tags]', 'if "errors" in [tags]', ""),
     (
         "Filebeat does not see the logs",
@@ -1251,7 +1281,8 @@ LOGS = [
         LOGGING,
         '    volumes: ["./retention.sh:/retention.sh:ro"]\n',
         "",
-        "  elasticsearch:\n",
+        'index => "insitechart-logs',
+        PIPELINE,
     ),
     (
         "Logstash has no password",
@@ -1331,7 +1362,21 @@ LOGS = [
 ]
 
 DISASTERS = [
-    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Database failure\n\n1."),
+    (
+        "the job's volume is somewhere else",
+        BACKUP_JOB,
+        "{name: backups, mountPath: /backups/postgres}",
+        "{name: backups, mountPath: /backup}",
+        "",
+    ),
+    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Recover (60 min)"),
+    (
+        "parts of a step are more than the step",
+        RECOVERY,
+        "4. Recover (30 min): fetch the backup, restore, verify consistency.\n",
+        "4. Recover (30 min):\n   - fetch the backup (10 min)\n   - restore (25 min)\n",
+        "4. Recover",
+    ),
     ("an RPO that the backups do not keep", RECOVERY, "| 1 h | 15 min |", "| 1 h | 5 min |", "schedule", BACKUP_JOB),
     ("two RTOs for one disaster", RECOVERY, "### Database failure\n", "### Database failure\n\nRTO: 4 h\n", ""),
     (
@@ -1342,7 +1387,7 @@ DISASTERS = [
         "streaming replica",
         RECOVERY,
     ),
-    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "### Database failure"),
+    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "Recover (30 min)"),
     ("a script of the document is gone", RECOVERY, "`restore-backup.sh`", "`restore-database.sh`", ""),
     ("an alert of the document is gone", RECOVERY, "`ServiceDown`", "`ServiceOutage`", ""),
     (
