@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from seatrial.plan.dockerfile import substitute
 from seatrial.plan.image_programs import has_program
 from seatrial.plan.shell import Script
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seatrial.plan import Plan
-    from seatrial.plan.dockerfile import Dockerfile, Instruction
+    from seatrial.plan.dockerfile import Dockerfile, Instruction, Stage
     from seatrial.plan.shell import Command
 
 _MANAGERS = frozenset({"apt-get", "apt", "apk", "dnf", "yum", "microdnf", "zypper", "aptitude"})
@@ -77,6 +79,26 @@ class Contents:
             re.search(rf"/{re.escape(program)}\b|\b{re.escape(program)}-static", s.text) for _, s in self.runs
         )
         return base if base or (self.told and not mentioned) else None
+
+
+def copies(stage: Stage) -> Iterator[tuple[Instruction, list[str]]]:
+    """What a stage copies out of the build context: instructions with their sources."""
+    for instruction in stage.of("COPY", "ADD"):
+        if "from" in instruction.flags or instruction.rest.startswith("<<"):
+            continue
+        words = [substitute(word, stage.variables) for word in instruction.words]
+        yield instruction, [word for word in words[:-1] if "://" not in word and not word.startswith("git@")]
+
+
+def copied(path: str, dockerfile: Dockerfile) -> Instruction | None:
+    """The instruction that puts a file of the context into the final image, if it is there when the image is built."""
+    for stage in dockerfile.lineage(dockerfile.final):
+        for instruction, sources in copies(stage):
+            for source in sources:
+                plain = source.strip("/").removeprefix("./").rstrip("/")
+                if plain in ("", ".") or path == plain or path.startswith(f"{plain}/") or fnmatch(path, plain):
+                    return instruction
+    return None
 
 
 def script_of(instruction: Instruction) -> str:

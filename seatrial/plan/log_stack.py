@@ -86,12 +86,6 @@ def in_folder(plan: Plan, path: PurePosixPath) -> bool:
     return any(each == path or each.is_relative_to(path) for each in plan.sources)
 
 
-def elsewhere(plan: Plan) -> bool:
-    """Does somebody start Compose with another folder as its own?"""
-    texts = (source.text for path, source in plan.sources.items())
-    return any(re.search(r"--project-directory|COMPOSE_FILE\s*=.*:", text) for text in texts)
-
-
 def flow_of(service: Service, plan: Plan) -> Flow | None:
     """The pipeline that a Logstash runs."""
     for mount in service.mounts:
@@ -119,6 +113,16 @@ def filebeat_of(service: Service, plan: Plan) -> Filebeat | None:
 def runs_in(flow: Flow, plan: Plan) -> Service | None:
     """The Logstash that runs a pipeline."""
     return next((each for each in stack(plan, "logstash") if flow_of(each, plan) is flow), None)
+
+
+def logstash_majors(flow: Flow, plan: Plan) -> set[int]:
+    """The major versions of what runs a pipeline: Compose's Logstash, else those of all images of Logstash."""
+    service = runs_in(flow, plan)
+    images = [service.image] if service is not None else [each.image for each in stack(plan, "logstash")]
+    if service is None:
+        images += [each.image for each in plan.containers] + [each.final.base for each in plan.dockerfiles]
+    tags = (each.partition("@")[0].rpartition("/")[2] for each in images if image_name(each) == "logstash")
+    return {int(match[1]) for each in tags if (match := re.match(r"[^:]*:v?(\d+)", each))}
 
 
 def elastic_addresses(plugin: Plugin) -> Iterator[Address]:

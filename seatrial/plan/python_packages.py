@@ -32,7 +32,7 @@ def _commands(dockerfile: Dockerfile) -> Iterator[list[str]]:
             yield from (command.program for command in Script(each.place.file, script_of(each)).commands)
 
 
-def _arguments(dockerfile: Dockerfile) -> list[str] | None:
+def install_arguments(dockerfile: Dockerfile) -> list[str] | None:
     """What `pip install` is given; None if something else installs packages too."""
     found: list[str] = []
     for words in _commands(dockerfile):
@@ -50,7 +50,7 @@ def _lists(arguments: list[str]) -> list[str]:
 
 def package_lists(dockerfile: Dockerfile, plan: Plan) -> list[Source]:
     """The lists of packages that `pip install -r` is given; empty where one of them is not here, or others install."""
-    arguments = _arguments(dockerfile)
+    arguments = install_arguments(dockerfile)
     found = []
     for file in _lists(arguments or []):
         paths = [
@@ -74,7 +74,7 @@ def requirements(source: Source) -> list[tuple[int, str]]:
 def lacks_server(dockerfile: Dockerfile, name: str, plan: Plan) -> str:
     """The list of packages that lacks a server which nothing else installs either; empty where it may be there."""
     sources = package_lists(dockerfile, plan)
-    arguments = _arguments(dockerfile) or []
+    arguments = install_arguments(dockerfile) or []
     others = [word for word in arguments if not word.startswith("-") and word not in _lists(arguments)]
     lines = [line for source in sources for _, line in requirements(source)]
     known = lines and not any(_BRINGS_SERVERS.search(line) or line.startswith("-") for line in lines)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seatrial.plan.files import Place
-from seatrial.plan.recovery_steps import HEADING, Procedure, Section, cells_of, procedures, prose, sections
+from seatrial.plan.recovery_steps import HEADING, Section, cells_of, prose, sections
+from seatrial.plan.recovery_times import Procedure, procedures
 from seatrial.plan.recovery_words import MEASURED, RPO, RTO, STRATEGIES, duration_s, kind_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _tables(source: Source) -> Iterator[tuple[list[str], list[tuple[int, list[st
     """Header and rows of each table, rows with their lines."""
     lines = source.lines
     for number in range(1, len(lines)):
-        if re.fullmatch(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*", lines[number]) and "|" in lines[number - 1]:
+        if "-" in lines[number] and re.fullmatch(r"[\s:|-]*", lines[number]) and "|" in lines[number - 1]:
             rows = []
             for later in range(number + 1, len(lines)):
                 if "|" not in lines[later]:

@@ -198,6 +198,27 @@ def later(command: Command) -> list[Tree]:
     return found
 
 
+def ways(command: Command, depth: int = 0) -> list[tuple[Command, list[Tree]]]:
+    """Each way on from a command: the call by which it is reached from outside of functions, and all that follows."""
+    own, ended = _following(command.node)
+    own = [*_beside(command.node), *own]
+    function = scope(command.node)
+    calls = callers(command.script, function) if function.type == "function_definition" and depth < 5 else []
+    if ended or not calls:
+        return [(command, own)]
+    return [(call, own + rest) for each in calls for call, rest in ways(each, depth + 1)]
+
+
+def _beside(node: Tree) -> list[Tree]:
+    """What stands behind it in its own statement: `undo && exit 1`."""
+    own, found = statement(node), []
+    while node != own and node.parent is not None:
+        if node.parent.type == "list":
+            found += [each for each in node.parent.named_children if each.start_byte >= node.end_byte]
+        node = node.parent
+    return found
+
+
 def reached(script: Script, nodes: Iterable[Tree]) -> list[Command]:
     """The commands in parts of the tree, and in the functions that they call."""
     found: list[Command] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seatrial.plan import Plan
     from seatrial.plan.shell import Command
 
-_AWAY = re.compile(
+AWAY = re.compile(
     r"\b(?:rclone|aws|gsutil|gcloud|az|azcopy|scp|sftp|restic|borg|mc|s3cmd|s4cmd|b2|swift|duplicity|kopia|lftp|ncftpput|"
     r"curl\s.*(?:-T|--upload-file|-X\s*PUT|-F)|rsync|ssh|wal-g|pgbackrest|barman|velero|ossutil|coscli|obsutil|oci)\b"
 )
@@ -176,14 +176,14 @@ def on_one_host(dump: Dump, plan: Plan) -> Iterator[Found]:
         not dump.paths
         or _REMOTE_FOLDERS.search(folder)
         or _shared(folder, plan)
-        or any(_AWAY.match(each.text) or _AWAY.match(each.name) for each in commands_beside(dump, plan))
+        or any(AWAY.match(each.text) or AWAY.match(each.name) for each in commands_beside(dump, plan))
     ):
         return
     named = [each for each in plan.schedules if folder in each.command or "backup" in each.command]
-    moved = any(_AWAY.search(each.command) for each in named)
+    moved = any(AWAY.search(each.command) for each in named)
     here = re.compile(rf"{re.escape(folder)}(?![\w-])")
     others = [script for script in plan.all_scripts if here.search(script.text) and script is not dump.script]
     restoring = {id(each.script) for each in restores_of(plan)}
-    if not moved and not any(_AWAY.search(script.text) and id(script) not in restoring for script in others):
+    if not moved and not any(AWAY.search(script.text) and id(script) not in restoring for script in others):
         said = f"writes to {folder}, and nothing copies it to another place"
         yield dump.command.place, f"{said}: who loses the machine loses the backups with it"

@@ -30,7 +30,7 @@ _MADE_LATER = re.compile(
 _DEVELOPERS = re.compile(r"dev|local|override|test|debug")
 
 
-def _missing(service: Service, mount: Mount, plan: Plan) -> PurePosixPath | None:
+def missing(service: Service, mount: Mount, plan: Plan) -> PurePosixPath | None:
     """The path of a bind mount that is not there; None where it is, or where nobody can tell."""
     raw = mount.node.get("source").text or mount.node.text
     unknown = any(
@@ -56,7 +56,7 @@ def _made(path: PurePosixPath, plan: Plan) -> bool:
 def bind_missing(service: Service, plan: Plan) -> Iterator[Found]:
     """A file or a folder of configuration that is mounted and is not there."""
     for mount in service.mounts:
-        path = _missing(service, mount, plan)
+        path = missing(service, mount, plan)
         if path is None:
             continue
         near = _near(path, plan)

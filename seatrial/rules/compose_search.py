@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
+from seatrial.findings.registry import CRITICAL, Found, rule
 from seatrial.plan.compose_links import given
 from seatrial.plan.datastores import tag
 from seatrial.plan.reach import image_name
@@ -33,16 +33,6 @@ def is_open(service: Service) -> bool | None:
     values = given(service)
     told = values[_SECURITY].value.strip("\"'").lower() if _SECURITY in values else ""
     return told == "false" if told else 0 < major_version(service.image) < 8
-
-
-@rule("compose-search-open", MAJOR, over=services)
-def search_open(service: Service, _plan: Plan) -> Iterator[Found]:
-    """Elasticsearch with its security switched off."""
-    outside = any(port.everywhere for port in service.ports)  # which is told where the logs are looked at
-    off = image_name(service.image) == "elasticsearch" and is_open(service) and _SECURITY in given(service)
-    if off and not outside:
-        said = "switches Elasticsearch's security off"
-        yield given(service)[_SECURITY].node, f"{said}: whoever reaches it reads, changes and deletes all that is in it"
 
 
 @rule("compose-beat-unreadable", CRITICAL, over=services)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
 from seatrial.plan.built import contexts, has_application, has_code, server_in
 from seatrial.plan.compose import normal
-from seatrial.plan.dockerfile import split, substitute
+from seatrial.plan.dockerfile import split
 from seatrial.plan.ignored import ignore_file, is_ignored
-from seatrial.plan.image_contents import contents_of
+from seatrial.plan.image_contents import contents_of, copies
 from seatrial.rules.image_base import dockerfiles
 from seatrial.rules.kube_secrets import is_secret, is_trivial
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seatrial.plan import Plan
-    from seatrial.plan.dockerfile import Dockerfile, Instruction, Stage
+    from seatrial.plan.dockerfile import Dockerfile, Instruction
     from seatrial.plan.files import Place
 
 _BUILD_TOOLS = re.compile(
@@ -86,15 +86,6 @@ def _pairs(rest: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _copies(stage: Stage) -> Iterator[tuple[Instruction, list[str]]]:
-    """What is copied out of the build context: instructions with their sources."""
-    for instruction in stage.of("COPY", "ADD"):
-        if "from" in instruction.flags or instruction.rest.startswith("<<"):
-            continue
-        words = [substitute(word, stage.variables) for word in instruction.words]
-        yield instruction, [word for word in words[:-1] if "://" not in word and not word.startswith("git@")]
-
-
 def _there(source: str, context: PurePosixPath, plan: Plan) -> list[PurePosixPath]:
     """The paths of the context that a source means, from the root."""
     pattern = str(normal(context / source.lstrip("/")))
@@ -135,7 +126,7 @@ def copy_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     if not all(whole(folder, plan) for folder in folders):
         return  # the application itself is somewhere else
     for stage in dockerfile.stages:
-        for instruction, sources in _copies(stage):
+        for instruction, sources in copies(stage):
             for source in sources:
                 if "$" in source or not PurePosixPath(source).name.strip("."):
                     continue
@@ -162,7 +153,7 @@ def copies_everything(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
     if len(plan.sources) < 2 or any(ignore_file(dockerfile, folder, plan) for folder in folders):
         return
     for stage in dockerfile.lineage(dockerfile.final):
-        for instruction, sources in _copies(stage):
+        for instruction, sources in copies(stage):
             if any(normal(PurePosixPath(source.lstrip("/"))) == PurePosixPath() for source in sources):
                 said = "copies the whole folder, and there is no .dockerignore"
                 yield instruction.place, f"{said}: .git, .env and whatever else lies there come into the image"
@@ -173,7 +164,7 @@ def copies_everything(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
 def copies_secret(dockerfile: Dockerfile, _plan: Plan) -> Iterator[Found]:
     """A file of secrets that is copied by its name."""
     for stage in dockerfile.lineage(dockerfile.final):
-        for instruction, sources in _copies(stage):
+        for instruction, sources in copies(stage):
             for source in sources:
                 if _SECRET_FILE.search(source):
                     yield instruction.place, f"copies {source} into the image: whoever can pull it has the secrets"

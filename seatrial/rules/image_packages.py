@@ -10,6 +10,7 @@ from seatrial.plan.datastores import tag
 from seatrial.plan.files import Place
 from seatrial.plan.image_contents import contents_of
 from seatrial.plan.image_programs import public_name
+from seatrial.plan.python_needs import lacking
 from seatrial.plan.python_packages import package_lists, requirements
 from seatrial.rules.image_base import dockerfiles
 
@@ -51,6 +52,13 @@ def library_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
         if line and not (binary and library == "libpq") and library not in copied and not any(map(brings.match, names)):
             said = f"installs {_bare(line)}, which loads {library}, and its last stage does not have that"
             yield dockerfile.final.place, f"{said}: the application ends at its first import"
+
+
+@rule("image-package-missing", CRITICAL, over=dockerfiles)
+def package_missing(dockerfile: Dockerfile, plan: Plan) -> Iterator[Found]:
+    """A package that the code needs when it starts, and that no list brings."""
+    for place, what, package, lists in lacking(dockerfile, plan):
+        yield place, f"{what}, and {lists} does not bring {package}: the application ends at its start"
 
 
 def _bare(line: str) -> str:

@@ -45,6 +45,12 @@ def _writes(container: Container) -> bool:
     return datastore_of(container.image) is not None
 
 
+def _reads_logs(workload: Workload) -> bool:
+    """Does an agent read the logs of its node, which belong to root? It says so by its user."""
+    paths = (volume.get("hostPath", "path").text for volume in workload.pod.get("volumes"))
+    return workload.kind == "DaemonSet" and any(path.startswith("/var/log") for path in paths)
+
+
 def _missing(container: Container) -> list[str]:
     """The settings that a container's security lacks, those of its pod counted."""
     own, pod = container.node.get("securityContext"), container.workload.pod.get("securityContext")
@@ -53,7 +59,7 @@ def _missing(container: Container) -> list[str]:
     profile = own.get("seccompProfile", "type").text or pod.get("seccompProfile", "type").text
     dropped = {text.upper() for text in own.get("capabilities", "drop").texts()}
     checks = {
-        "runAsNonRoot": root is True or bool(user),
+        "runAsNonRoot": root is True or bool(user) or (user == 0 and _reads_logs(container.workload)),
         "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem").flag is True or _writes(container),
         "allowPrivilegeEscalation: false": own.get("allowPrivilegeEscalation").flag is False,
         "capabilities.drop: [ALL]": "ALL" in dropped,

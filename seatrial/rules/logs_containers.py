@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, MINOR, Found, rule
 from seatrial.plan.log_stack import (
     FILEBEAT_HOME,
     LOGSTASH_HOME,
-    elsewhere,
     filebeat_of,
     flow_of,
     in_folder,
@@ -18,9 +16,8 @@ from seatrial.plan.log_stack import (
     outside,
     stack,
 )
-from seatrial.plan.reach import image_name
+from seatrial.rules.compose_mounts import missing
 from seatrial.rules.logs_shipping import logstashes
-from seatrial.rules.logs_stack import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,37 +79,6 @@ def socket_not_seen(service: Service, plan: Plan) -> Iterator[Found]:
         yield service.place, f"{what} through /var/run/docker.sock, which is not mounted"
 
 
-@rule("logs-config-missing", CRITICAL, over=members)
-def config_missing(service: Service, plan: Plan) -> Iterator[Found]:
-    """The configuration that a container mounts is not there: Docker makes an empty folder of its name."""
-    homes = {
-        "logstash": (f"{LOGSTASH_HOME}/pipeline", f"{LOGSTASH_HOME}/config"),
-        "filebeat": (FILEBEAT_HOME,),
-        "kibana": ("/usr/share/kibana/config",),
-    }
-    for mount in service.mounts:
-        target = mount.target.rstrip("/")
-        path = outside(service, mount)
-        ours = any(target.startswith(home) for home in homes[image_name(service.image)]) and not target.endswith(
-            "/data"
-        )
-        told = mount.kind == "bind" and mount.source.startswith(".") and ".." not in path.parts
-        if not (ours and told) or in_folder(plan, path) or elsewhere(plan):
-            continue
-        lead = _meant(mount.source, plan)
-        tail = f" (there is {lead}: paths start at the folder of {service.project.file})" if lead else ""
-        yield mount.node, f"mounts {path} for {target}, which is not there{tail}: Docker makes an empty folder of it"
-
-
-def _meant(source: str, plan: Plan) -> str:
-    """The same path from the root of the folder, or the file of that name, where there is one."""
-    bare = PurePosixPath(source)
-    if in_folder(plan, bare) and bare.parts:
-        return str(bare)
-    named = [str(path) for path in plan.kinds if path.name == bare.name and bare.suffix]
-    return named[0] if len(named) == 1 else ""
-
-
 @rule("logs-config-hidden", CRITICAL, over=logstashes)
 def config_hidden(service: Service, plan: Plan) -> Iterator[Found]:
     """A folder over Logstash's own configuration that has not what Logstash needs."""
@@ -150,12 +116,12 @@ def _helper_beat(service: Service) -> bool:
 
 
 @rule("logs-strict-permissions", MINOR, over=beats)
-def strict_permissions(service: Service, _: Plan) -> Iterator[Found]:
+def strict_permissions(service: Service, plan: Plan) -> Iterator[Found]:
     """Filebeat refuses a configuration that belongs to somebody else."""
     mount = mounted_at(service, f"{FILEBEAT_HOME}/filebeat.yml")
     words = [*service.command, *service.values.values(), *service.values]
     relaxed = any("strict.perms" in word or "strict_perms" in word.lower() for word in words)
-    if mount is not None and mount.kind == "bind" and not relaxed:
+    if mount is not None and mount.kind == "bind" and not missing(service, mount, plan) and not relaxed:
         said = "mounts its configuration from the host without --strict.perms=false"
         yield (
             mount.node,

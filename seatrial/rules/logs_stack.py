@@ -124,7 +124,7 @@ def kept_for_ever(flow: Flow, plan: Plan) -> Iterator[Found]:
         if service is not None and not known and "ilm_policy" not in plugin.settings:
             said = f"keeps an index a day ({plugin.text('index')}), and no file deletes old ones"
             yield (
-                service.place,
+                plugin.at("index"),
                 f"{said} (a lifecycle policy, Curator): the disk fills, and then nothing is written any more",
             )
             return

@@ -27,6 +27,11 @@ _DATABASE = re.compile(
     r"primary|전환|승격|마스터",
     re.IGNORECASE,
 )
+# Parts of which only one is done, or that are done at once, are not added.
+_CHOICE = re.compile(
+    r"^[A-Z][.)]\s|\beither\b|\bor\b|\bif\b|option|strateg|alternativ|parallel|또는|혹은|옵션|방안|대안|전략|경우|상황|병렬|동시",
+    re.IGNORECASE,
+)
 _MANAGED = re.compile(
     r"\bRDS\b|Aurora|Cloud\s*SQL|Azure\s+Database|managed\s+(?:database|postgres)|관리형", re.IGNORECASE
 )
@@ -58,12 +63,28 @@ def minutes(seconds: float) -> str:
 
 @rule("recovery-beyond-rto", CRITICAL, over=recoveries)
 def beyond_rto(document: RecoveryPlan, _: Plan) -> Iterator[Found]:
-    """The minutes of a procedure are more than its RTO."""
+    """The minutes of a procedure are more than its RTO; told at its longest step."""
     for procedure in document.procedures:
         objective = document.objective(procedure.kind)
         if objective is not None and objective.rto_s and procedure.seconds > objective.rto_s:
-            said = f"the steps for a failure of the {procedure.kind} take {minutes(procedure.seconds)} together"
-            yield procedure.place, f"{said}, and its RTO is {minutes(objective.rto_s)} (line {objective.place.line})"
+            added = " + ".join(f"{step.seconds / 60:g}" for step in procedure.steps)
+            said = f"the steps for a failure of the {procedure.kind} take {minutes(procedure.seconds)} ({added})"
+            yield (
+                procedure.longest.place,
+                f"{said}, and its RTO is {minutes(objective.rto_s)} (line {objective.place.line})",
+            )
+
+
+@rule("recovery-beyond-step", MINOR, over=recoveries)
+def beyond_step(document: RecoveryPlan, _: Plan) -> Iterator[Found]:
+    """The parts of a step take longer than the step."""
+    for step in (step for procedure in document.procedures for step in procedure.steps):
+        lengths = [part.seconds for part in step.parts if part.start is None]
+        choices = any(_CHOICE.search(each.words) for each in (step, *step.parts))
+        if lengths and (max(lengths) if choices else sum(lengths)) > step.seconds:
+            added = "at most" if choices else " + ".join(f"{length / 60:g}" for length in lengths) + " ="
+            total = minutes(max(lengths) if choices else sum(lengths))
+            yield step.place, f"has {minutes(step.seconds)} for a step whose parts take {added} {total}"
 
 
 @rule("recovery-told-twice", MAJOR, over=recoveries)

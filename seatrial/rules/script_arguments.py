@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
+from seatrial.plan.destinations import callers, same_place
 from seatrial.plan.kubectl import kube_calls
+from seatrial.plan.parameters import accepted, does, done_with, parameters, uses
 from seatrial.plan.rollouts import in_rollback
-from seatrial.plan.shell_flow import commands_in, quiet, reached, scope
 from seatrial.plan.shell_values import filled, known, may_set, values_of
 from seatrial.plan.shell_words import text_of, variables_of
 from seatrial.rules.script_flow import script_files, scripts
@@ -20,124 +21,61 @@ if TYPE_CHECKING:
     from seatrial.plan.shell import Script
     from seatrial.plan.shell_words import Tree
 
-POSITIONAL = re.compile(r"\$\{?([1-9])(?:\}|:[-=?][^}]*\})?")
 _BARE = re.compile(r"\$\{?[1-9]\}?")
 _ENVIRONMENT = re.compile(r"(?i)env|stage|target|cluster|context")
 _SOURCES = re.compile(r"(?m)^\s*(?:source|\.)\s+\S|\benvsubst\b|\beval\b")
 _FROM_OUTSIDE = frozenset({"http_proxy", "https_proxy", "no_proxy", "_"})
 
 
-def parameters(script: Script) -> Iterator[tuple[str, int, str, Tree]]:
-    """Variables that take an argument of the script: name, number, value as written, node."""
-    for name, value, node in script.assignments:
-        match = POSITIONAL.fullmatch(value)
-        if match and scope(node).type != "function_definition":
-            yield name, int(match[1]), value, node
-
-
-def _uses(script: Script, name: str) -> list[Tree]:
-    """Where a variable is used."""
-    found = []
-    for node in script.of("variable_name"):
-        holder = node.parent
-        if text_of(node) == name and holder is not None and holder.type not in ("variable_assignment", "for_statement"):
-            found.append(node)
-    return found
-
-
-def _counted(text: str, name: str) -> bool:
-    """Is a variable used by its bare name: in arithmetic, indirectly, or handed on?"""
-    return bool(re.search(rf"(?:\(\(|\[\[|\blet\b|\bexport\b|-v\s|\$\{{!)[^\n]{{0,200}}(?<![$\w{{]){name}\b", text))
-
-
-def _done_with(script: Script, name: str) -> set[str]:
-    """What all its uses are good for; the first that does something is enough."""
-    found: set[str] = set()
-    for use in _uses(script, name):
-        found.add(_does(script, use))
-        if "does" in found:
-            break
-    return found
-
-
-def _does(script: Script, use: Tree) -> str:
-    """What a use is good for: it says something, it tests something, or it does something."""
-    node: Tree | None = use
-    while node is not None:
-        if node.type in ("test_command", "case_statement", "if_statement"):
-            return "tests" if _only_says(script, node) else "does"
-        if node.type in ("variable_assignment", "declaration_command", "for_statement", "function_definition"):
-            return "does"
-        if node.type == "command":
-            command = next(each for each in commands_in(script, [node]))
-            if command.name in ("[", "test"):
-                return "tests" if _only_says(script, node) else "does"
-            return "says" if quiet(command) and not command.inside("pipeline") and not _written(node) else "does"
-        node = node.parent
-    return "does"
-
-
-def _written(node: Tree) -> bool:
-    """Does what it says go into a file?"""
-    holder = node.parent
-    return (
-        holder is not None
-        and holder.type == "redirected_statement"
-        and not re.search(r">&?\s*(?:&?2|/dev/stderr)", text_of(holder))
-    )
-
-
-def _only_says(script: Script, node: Tree) -> bool:
-    """Does a test decide about nothing but messages and the end of the script?"""
-    while node.type not in ("if_statement", "case_statement", "list", "while_statement") and node.parent is not None:
-        node = node.parent
-    inside = reached(script, [node])
-    harmless = ("exit", "return", "[", "test", "usage", "false", "shift")
-    return (
-        node.type != "program"
-        and all(quiet(each) or each.name in harmless for each in inside)
-        and not any(child.type == "variable_assignment" for child in _below(node))
-    )
-
-
-def _below(node: Tree) -> Iterator[Tree]:
-    waiting = [node]
-    while waiting:
-        each = waiting.pop()
-        yield each
-        waiting += each.named_children
-
-
 @rule("script-parameter-unused", MAJOR, over=script_files)
-def parameter_unused(script: Script, _plan: Plan) -> Iterator[Found]:
+def parameter_unused(script: Script, plan: Plan) -> Iterator[Found]:
     """An argument that changes nothing."""
     if _SOURCES.search(script.text):
         return
     for name, node in {name: node for name, _, _, node in parameters(script)}.items():
         if node.parent is not None and "export" in text_of(node.parent)[:7]:
             continue
-        does = {"does"} if _counted(script.text, name) else _done_with(script, name)
-        if not does or does == {"says"}:
-            what = "only prints it" if does else "never uses it"
+        found = done_with(script, name)
+        if not found or found == {"says"}:
+            what = "only prints it" if found else "never uses it"
             yield (
                 script.place(node),
                 f"takes {name} as an argument and {what}: whatever is given, the script does the same",
             )
-        elif "does" not in does:
-            yield from _same_cluster(script, name)
+        elif "does" not in found:
+            yield from _same_cluster(script, name, plan)
 
 
-def _same_cluster(script: Script, name: str) -> Iterator[Found]:
-    chosen = re.search(
-        r"--context|--kubeconfig|KUBECONFIG|use-context|--cluster\b|get-credentials|update-kubeconfig", script.text
+def _same_cluster(script: Script, name: str, plan: Plan) -> Iterator[Found]:
+    """An environment that is only checked, where nothing else leads to its cluster."""
+    tests = [use for use in uses(script, name) if does(script, use) == "tests"]
+    words = accepted(script, name) or _compared(tests)
+    if not kube_calls(script) or not _ENVIRONMENT.search(name) or len(words) == 1 or not _same_way(script, plan):
+        return
+    said = f"{name} is checked, but chooses neither cluster nor namespace nor image"
+    tail = (
+        f"whether {' or '.join(words[:2])} is given, the same is deployed to" if words else "each value does the same"
     )
-    command = next((each for each in script.commands if each.name == "kubectl"), None)
-    if command is not None and not chosen and _ENVIRONMENT.search(name):
-        said = f"{name} is checked, but does not choose the cluster"
-        yield (
-            command.place,
-            f"{said}: kubectl takes whichever is the current one, so a deployment to staging may go to production",
-        )
+    yield script.place(tests[0]), f"{said}: {tail}"
+
+
+def _compared(tests: list[Tree]) -> list[str]:
+    """The words that an argument is compared with."""
+    texts = (
+        text_of(use.parent.parent.parent) for use in tests if use.parent is not None and use.parent.parent is not None
+    )
+    return list(dict.fromkeys(word for text in texts for word in re.findall(r"=\s*[\"']?([A-Za-z][\w-]*)", text)))
+
+
+def _same_way(script: Script, plan: Plan) -> bool:
+    """Do all calls of a script, and all jobs that run it, lead to one cluster?"""
+    if re.search(r"--kubeconfig|KUBECONFIG|use-context|--cluster\b|get-credentials|update-kubeconfig", script.text):
+        return False
+    contexts = [given[0] for call in kube_calls(script) if (given := call.option("--context"))]
+    if contexts:
+        return all(map(known, contexts)) and len(set(contexts)) == 1
+    jobs = callers(script, plan)
+    return all(same_place(jobs[0], job, plan) for job in jobs[1:])
 
 
 @rule("script-parameter-unguarded", MAJOR, over=script_files)

@@ -20,8 +20,8 @@ from seatrial.plan.images import (
 )
 from seatrial.plan.jobs import Run, pushes, scripts_of, step_runs
 from seatrial.plan.kubectl import kube_calls
+from seatrial.plan.parameters import POSITIONAL, parameters
 from seatrial.plan.shell_values import known
-from seatrial.rules.script_arguments import POSITIONAL, parameters
 from seatrial.rules.script_flow import scripts
 from seatrial.rules.script_names import workloads_of
 

@@ -21,6 +21,7 @@ from seatrial.plan.shell_flow import (
     reached,
     scope,
     statement,
+    ways,
 )
 from seatrial.plan.shell_words import text_of
 from seatrial.rules.script_flow import script_files, scripts, short
@@ -44,6 +45,12 @@ def _rollbacks(script: Script) -> Iterator[Command]:
             yield command
 
 
+def _branch(command: Command) -> Tree:
+    """The branch that a command stands in, by its first line; itself where there is none."""
+    branches = ("if_statement", "elif_clause", "else_clause")
+    return next((node for node in command.above() if node.type in branches), command.node)
+
+
 def _calls(command: Command) -> list[Command]:
     function = scope(command.node)
     return callers(command.script, function) if function.type == "function_definition" else []
@@ -54,14 +61,20 @@ def rollback_succeeds(script: Script, _plan: Plan) -> Iterator[Found]:
     """A script that rolls back and then ends with status 0."""
     trapped = {each.node.start_byte for signal in ("ERR", "EXIT") for each in traps(script, signal)}
     for command in _rollbacks(script):
-        rest = reached(script, later(command))
         if command.node.start_byte in trapped or not on_failure(command):
             continue
-        if not any(fails(each) or each.words in (["exit"], ["return"]) for each in rest):
-            good = next((each for each in rest if each.words in (["exit", "0"], ["return", "0"])), None)
-            call = good or next(iter(_calls(command)), command)
+        for call, nodes in ways(command):
+            own, rest = commands_in(script, nodes), reached(script, nodes)
+            # What a function called behind it returns is a check's answer, and no end of the script.
+            ends = [each for each in rest if each.name != "return" or each in own]
+            if not on_failure(call) or any(fails(each) or each.words in (["exit"], ["return"]) for each in ends):
+                continue
+            here = [each for each in own if scope(each.node) == scope(command.node)]
+            good = next(
+                (each for each in here if call is command and each.words in (["exit", "0"], ["return", "0"])), None
+            )
             said = f"after {short(command)} nothing ends with a failure: a version that was taken back looks deployed"
-            yield call.place, said
+            yield good.place if good else script.place(_branch(call)), said
 
 
 @rule("script-rollback-unwaited", MAJOR, over=scripts)

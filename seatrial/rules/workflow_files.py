@@ -12,10 +12,10 @@ from seatrial.findings.registry import CRITICAL, Found, rule
 from seatrial.plan.compose import normal
 from seatrial.plan.jobs import Run, is_test, step_runs
 from seatrial.plan.kubectl import kube_calls
+from seatrial.plan.parameters import accepted, parameters
 from seatrial.plan.shell_flow import fails, reached
 from seatrial.plan.shell_values import filled
 from seatrial.plan.shell_words import text_of
-from seatrial.rules.script_arguments import parameters
 from seatrial.rules.script_images import jobs
 
 if TYPE_CHECKING:
@@ -166,27 +166,9 @@ def argument_unknown(job: Job, plan: Plan) -> Iterator[Found]:
     for run in _runs(job, plan):
         for name, number, _, _ in parameters(run.script) if run.script else ():
             given = run.arguments[number - 1] if number <= len(run.arguments) else ""
-            words = _accepted(run.script, name) if run.script else []
+            words = accepted(run.script, name) if run.script else []
             if given and words and "$" not in given and given not in words and "*" not in "".join(words):
                 yield (
                     run.command.place,
                     f"calls {run.path} with {given}, and it takes only {', '.join(words)}: it ends at once",
                 )
-
-
-def _accepted(script: Script, name: str) -> list[str]:
-    """The words that a `case` lets through, where it refuses all others; empty where there is none."""
-    for node in script.of("case_statement"):
-        value = node.child_by_field_name("value")
-        if value is None or not re.fullmatch(rf"\"?\$\{{?{name}\}}?\"?", text_of(value)):
-            continue
-        items = [child for child in node.named_children if child.type == "case_item"]
-        last = items[-1] if items else None
-        others = last is not None and [text_of(each) for each in last.children_by_field_name("value")] == ["*"]
-        if others and last is not None and any(fails(each) for each in _commands(script, last)):
-            return [text_of(each).strip("\"'") for item in items[:-1] for each in item.children_by_field_name("value")]
-    return []
-
-
-def _commands(script: Script, node: object) -> list[Command]:
-    return reached(script, [node])

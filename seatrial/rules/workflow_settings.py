@@ -146,15 +146,17 @@ def deploys_at_once(workflow: Workflow, plan: Plan) -> Iterator[Found]:
         yield found[0].node, f"{names} {has} no concurrency: of two pushes in a row the older may come last"
 
 
-@rule("workflow-deploy-cancelled", MAJOR, over=jobs)
-def deploy_cancelled(job: Job, plan: Plan) -> Iterator[Found]:
-    """A deployment that the next push breaks off in the middle."""
-    node = _concurrency(job).get("cancel-in-progress")
-    if node.flag and deploys(job, plan) and kube_deploys(job, plan):
-        yield (
-            node,
-            f"the next push breaks {job.id} off in the middle: a rollout stays half done, and no rollback runs",
-        )
+@rule("workflow-deploy-cancelled", MAJOR, over=workflows)
+def deploy_cancelled(workflow: Workflow, plan: Plan) -> Iterator[Found]:
+    """Deployments that the next push breaks off in the middle; one finding for the jobs of one setting."""
+    found: dict[int, tuple[Node, list[str]]] = {}
+    for job in workflow.jobs.values():
+        node = _concurrency(job).get("cancel-in-progress")
+        if node.flag and deploys(job, plan) and kube_deploys(job, plan):
+            found.setdefault(node.line, (node, []))[1].append(job.id)
+    for node, names in found.values():
+        said = f"the next push breaks {' and '.join(names)} off in the middle"
+        yield node, f"{said}: a rollout stays half done, and no rollback runs"
 
 
 @rule("workflow-deploy-unlimited", MINOR, over=jobs)

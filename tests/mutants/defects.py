@@ -240,9 +240,9 @@ COMPOSE_FILES = [
     (
         "security is off and the port is out",
         LOGGING,
-        'xpack.security.enabled: "true"',
+        '    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "true"',
+        '    ports: ["9200:9200"]\n    environment:\n      discovery.type: single-node\n      xpack.security.enabled: "false"',
         'xpack.security.enabled: "false"',
-        "",
     ),
     (
         "a password that may be missing",
@@ -730,6 +730,13 @@ METRICS = [
         "names: [redis-exporter]",
     ),
     (
+        "workers that each count for themselves",
+        IMAGE,
+        '"--port", "8000"]',
+        '"--port", "8000", "--workers", "4"]',
+        'CMD ["uvicorn',
+    ),
+    (
         "a name that is looked up and that nobody has",
         PROMETHEUS,
         "    static_configs:\n      - targets: [redis-exporter:9121]",
@@ -790,6 +797,27 @@ SCRIPTS = [
         "--timeout=300s\n  exit 1\n",
         "--timeout=300s\n  exit 0\n",
         "  exit 0\n}",
+    ),
+    (
+        "the rollback acts in another namespace",
+        ROLLING,
+        '  kube rollout undo "deployment/$DEPLOYMENT"\n',
+        '  kubectl --context "insitechart-$ENVIRONMENT" rollout undo "deployment/$DEPLOYMENT"\n',
+        "rollout undo",
+    ),
+    (
+        "a word that its opposite has in it",
+        ROLLING,
+        CHECKED,
+        '    kube exec "$pod" -- curl -sS --max-time 5 http://localhost:8000/health | grep -q healthy || return 1',
+        "",
+    ),
+    (
+        "the second way out of a rollback is green",
+        ROLLING,
+        "--timeout=300s\n  exit 1\n}",
+        "--timeout=300s\n}",
+        'roll_back "the rollout did not complete"',
     ),
     ("a timeout without a unit", ROLLING, "--timeout=600s", "--timeout=600", ""),
     (
@@ -883,8 +911,8 @@ SCRIPTS = [
         "the environment is not used",
         ROLLING,
         'kubectl --context "insitechart-$ENVIRONMENT" --namespace',
-        "kubectl --namespace",
-        "",
+        "kubectl --context insitechart-production --namespace",
+        'case "$ENVIRONMENT" in',
     ),
     (
         "a dump whose failure is lost",
@@ -1115,6 +1143,72 @@ PIPELINES = [
         './scripts/deploy.sh production "$GITHUB_SHA"',
         "",
     ),
+    (
+        "a key that stands in the source",
+        "config.py",
+        'environment.get("SECRET_KEY", "")',
+        'os.environ.get("SECRET_KEY", "insitechart-dev")',
+        "",
+    ),
+    (
+        "a variable by another name than is given",
+        "config.py",
+        'environment.get("LOG_LEVEL", "INFO")',
+        'os.environ.get("APP_LOG_LEVEL", "INFO")',
+        "LOG_LEVEL",
+        "docker-compose.yml",
+    ),
+    (
+        "a form without the package that reads it",
+        "main.py",
+        '@app.get("/health")\n',
+        'from fastapi import UploadFile\n\n\n@app.post("/upload")\nasync def upload(file: UploadFile) -> None: ...\n\n\n'
+        '@app.get("/health")\n',
+        "async def upload",
+    ),
+    (
+        "a package that nothing installs",
+        "cache.py",
+        "from log import Outage\n",
+        "import structlog\nfrom log import Outage\n",
+        "import structlog",
+    ),
+    (
+        "the log goes into a file that nobody reads",
+        "log.py",
+        "handler = logging.StreamHandler()",
+        'handler = logging.FileHandler("/var/log/insitechart.log")',
+        "FileHandler",
+    ),
+    (
+        "the log's level is called otherwise",
+        "log.py",
+        '"level": record.levelname',
+        '"severity": record.levelname',
+        "if [level] {",
+        PIPELINE,
+    ),
+    (
+        "a secret comes into the image",
+        WORKFLOW,
+        LOGIN,
+        "      - run: echo \"KEY = '${{ secrets.SECRET_KEY }}'\" > local_settings.py\n" + LOGIN,
+        "local_settings.py",
+    ),
+    (
+        "less time than the script may wait",
+        WORKFLOW,
+        "timeout-minutes: 30\n    environment: staging",
+        "timeout-minutes: 15\n    environment: staging",
+        "",
+    ),
+    (
+        "a command that nothing installs",
+        WORKFLOW,
+        "pip install -r requirements.txt -r tests/requirements.txt",
+        "pip install -r requirements.txt",
+        "run: pytest",
+    ),
     ("tests that are not there", WORKFLOW, "- run: pytest tests", "- run: pytest unit_tests", ""),
 ]
 
@@ -1144,6 +1238,36 @@ LOGS = [
         'if [level] in ["error", "critical"]',
         "",
     ),
+    (
+        "geoip does not know where to write",
+        PIPELINE,
+        '      source => "client_ip"\n      target => "client_geo"\n',
+        '      source => "client_ip"\n',
+        "",
+    ),
+    (
+        "the worst level has a tag of its own",
+        PIPELINE,
+        '  if [level] in ["ERROR", "CRITICAL"] {\n    mutate {\n      add_tag => ["error"]\n    }\n  }\n',
+        '  if [level] == "ERROR" {\n    mutate { add_tag => ["error"] }\n  }\n'
+        '  if [level] == "CRITICAL" {\n    mutate { add_tag => ["critical"] }\n  }\n',
+        'if "error" in [tags]',
+    ),
+    (
+        "the worst level has no tag",
+        PIPELINE,
+        'if [level] in ["ERROR", "CRITICAL"]',
+        'if [level] == "ERROR"',
+        'if "error" in [tags]',
+    ),
+    (
+        "nothing reads the pods' logs",
+        "k8s/log-shipping.yaml",
+        "image: docker.elastic.co/beats/filebeat:8.5.0",
+        "image: registry.k8s.io/pause:3.10",
+        "  filebeat:\n    <<",
+        LOGGING,
+    ),
     ("a tag that nobody gives", PIPELINE, 'if "error" in [tags]', 'if "errors" in [tags]', ""),
     (
         "Filebeat does not see the logs",
@@ -1157,7 +1281,8 @@ LOGS = [
         LOGGING,
         '    volumes: ["./retention.sh:/retention.sh:ro"]\n',
         "",
-        "  elasticsearch:\n",
+        'index => "insitechart-logs',
+        PIPELINE,
     ),
     (
         "Logstash has no password",
@@ -1237,7 +1362,21 @@ LOGS = [
 ]
 
 DISASTERS = [
-    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Database failure\n\n1."),
+    (
+        "the job's volume is somewhere else",
+        BACKUP_JOB,
+        "{name: backups, mountPath: /backups/postgres}",
+        "{name: backups, mountPath: /backup}",
+        "",
+    ),
+    ("the minutes are more than the RTO", RECOVERY, "Recover (30 min)", "Recover (60 min)", "Recover (60 min)"),
+    (
+        "parts of a step are more than the step",
+        RECOVERY,
+        "4. Recover (30 min): fetch the backup, restore, verify consistency.\n",
+        "4. Recover (30 min):\n   - fetch the backup (10 min)\n   - restore (25 min)\n",
+        "4. Recover",
+    ),
     ("an RPO that the backups do not keep", RECOVERY, "| 1 h | 15 min |", "| 1 h | 5 min |", "schedule", BACKUP_JOB),
     ("two RTOs for one disaster", RECOVERY, "### Database failure\n", "### Database failure\n\nRTO: 4 h\n", ""),
     (
@@ -1248,7 +1387,7 @@ DISASTERS = [
         "streaming replica",
         RECOVERY,
     ),
-    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "### Database failure"),
+    ("the RTO is less than the minutes", RECOVERY, "| 1 h | 15 min |", "| 30 min | 15 min |", "Recover (30 min)"),
     ("a script of the document is gone", RECOVERY, "`restore-backup.sh`", "`restore-database.sh`", ""),
     ("an alert of the document is gone", RECOVERY, "`ServiceDown`", "`ServiceOutage`", ""),
     (

@@ -772,6 +772,9 @@ REWORDINGS = {
     "a group with an interval of its own": swap(
         ("  - name: insitechart\n", "  - name: insitechart\n    interval: 30s\n"), file="monitoring/alert_rules.yml"
     ),
+    "one worker, in so many words": swap(
+        ('"--port", "8000"]', '"--port", "8000", "--workers", "1"]'), file="Dockerfile"
+    ),
     "the cache's bound in bytes": swap(("--maxmemory, 192mb", "--maxmemory, '201326592'"), file="k8s/redis.yaml"),
     "an Ingress that rewrites / to /": swap(
         ("  annotations:\n", "  annotations:\n    nginx.ingress.kubernetes.io/rewrite-target: /\n"),
@@ -807,6 +810,43 @@ REWORDINGS = {
         ("Confirm stability (30 min)", "Confirm stability (90-120 min)"),
         file="disaster-recovery.md",
     ),
+    "a secret for the build's check, in a file that no image takes": swap(
+        (
+            "      - uses: docker/build-push-action@",
+            '      - run: echo "SECRET_KEY=${{ secrets.SECRET_KEY }}" > .env && docker compose config --quiet\n'
+            "      - uses: docker/build-push-action@",
+        ),
+        file=".github/workflows/simple-deploy.yml",
+    ),
+    "the environment is told in a remark too": swap(
+        (
+            'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s',
+            'kube annotate "deployment/$DEPLOYMENT" --overwrite "kubernetes.io/change-cause=$VERSION ($ENVIRONMENT)"\n'
+            'kube rollout status "deployment/$DEPLOYMENT" --timeout=600s',
+        ),
+        file="deploy-rolling.sh",
+    ),
+    "health by a whole word": swap(
+        (
+            "curl -fsS --max-time 5 http://localhost:8000/health > /dev/null || return 1",
+            "curl -fsS --max-time 5 http://localhost:8000/health | grep -qw healthy || return 1",
+        ),
+        file="deploy-rolling.sh",
+    ),
+    "tests by their own list": swap(
+        (
+            "pip install -r requirements.txt -r tests/requirements.txt",
+            "pip install -r requirements.txt && pip install --requirement=tests/requirements.txt",
+        ),
+        file=".github/workflows/simple-deploy.yml",
+    ),
+    "the log's level by python-json-logger's names": lambda files: {
+        **files,
+        "log.py": files["log.py"].replace('"level": record.levelname', '"levelname": record.levelname'),
+        "logstash/pipeline/logstash.conf": files["logstash/pipeline/logstash.conf"]
+        .replace("[level]", "[levelname]")
+        .replace('["level"]', '["levelname"]'),
+    },
     "drills by a workflow": lambda files: {
         **{name: text for name, text in files.items() if name != "drills.crontab"},
         "disaster-recovery.md": files["disaster-recovery.md"].replace("`drills.crontab`", "A workflow"),

@@ -77,6 +77,8 @@ def test_a_restore_is_a_command_that_reads_a_dump():
 
 
 STEPS = {
+    "**1) 확인 (5분)**\n\n- 복원 (20분)\n\n**2) 복구** (20분)\n\n#### 서비스\n\n**3) 전환 (5분)**\n": 30,
+    "| Step | Minutes |\n|---|---|\n| confirm | 5 |\n| restore | 20 min |\n| total | 25 |\n": 25,
     "1. Confirm (5 min)\n2. Restore (by hand) (20 min)\n   - fetch (10 min)\n   - load (10 min)\n": 25,
     "#### 1. Confirm (5분)\n\n- look\n\n#### 2. 서비스 재시작 (20분)\n": 25,
     "1. 확인: 5분\n2. 복원: 20분\n": 25,
