@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from seatrial.plan.backups import RUNS
+from seatrial.plan.recovery_code import code_of
 from seatrial.plan.shell import Command, Script
 from seatrial.plan.shell_course import fill, option, statement_of
 from seatrial.plan.shell_words import text_of
@@ -35,10 +36,10 @@ class Restore:
 
 @lru_cache(maxsize=2)
 def restores_of(plan: Plan) -> list[Restore]:
-    """Every restore of every script."""
-    return [
-        found for script in plan.all_scripts if re.search("pg_restore|psql", script.text) for found in _restores(script)
-    ]
+    """Every restore of every script, and of the commands in recovery documents."""
+    documented = [script for document in plan.recoveries for script in code_of(document)]
+    scripts = [*plan.all_scripts, *documented]
+    return [found for script in scripts if re.search("pg_restore|psql", script.text) for found in _restores(script)]
 
 
 def _restores(script: Script) -> Iterator[Restore]:

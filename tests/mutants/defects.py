@@ -744,6 +744,20 @@ METRICS = [
         "names: [redis-metrics]",
     ),
     (
+        "an alert that asks the database's exporter",
+        ALERTS,
+        "pg_up == 0 or absent(pg_up)",
+        'up{job="postgres"} == 0',
+        "",
+    ),
+    (
+        "an alert that asks the cache's exporter",
+        ALERTS,
+        "redis_up == 0 or absent(redis_up)",
+        'up{job="redis"} == 0',
+        "",
+    ),
+    (
         "the exporter is not deployed any more",
         "k8s/exporters.yaml",
         "  name: redis-exporter\n  namespace: insitechart\nspec:\n  selector",
