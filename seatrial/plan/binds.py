@@ -17,12 +17,11 @@ _NUMBER = re.compile(r"(?<![\d.])(\d{2,5})(?![\d.])")
 
 
 def bound_by(dockerfile: Dockerfile, plan: Plan) -> set[int]:
-    """The ports that an image listens on; empty where nobody can tell."""
+    """The ports that an image listens on; empty where nobody can tell: EXPOSE alone binds nothing."""
     server = server_in(dockerfile, plan)
-    own = {number for number, _ in plan.application.ports}
-    if server is not None:
-        return {server.port} | own if server.port else set()
-    return set(dockerfile.ports) | own if dockerfile.ports else set()
+    if server is None or not server.port:
+        return set()
+    return {server.port} | {number for number, _ in plan.application.ports}
 
 
 def bound_in(service: Service, plan: Plan) -> set[int]:
