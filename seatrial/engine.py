@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import MissingCapability, SeatrialError, TargetError, attempt, in_one_line
+from seatrial.errors import MissingCapability, TargetError, attempt, in_one_line
 from seatrial.ledger import PRESENT, write_read_back
 from seatrial.live import LiveView
 from seatrial.signals import deferred
@@ -76,10 +76,12 @@ class Trial:
         self._ended = False
         self._steady_asked = False
         self._healing = False
+        self._before: tuple[str, ...] = ()  # what the audit found before anything was broken
 
     def begin(self) -> None:
         """Phases 1 and 2. Raises TargetError if the target cannot be audited: then nobody could say what was left."""
-        self._event("residue-before", items=list(self._parts.target.residue()))
+        self._before = self._parts.target.residue()
+        self._event("residue-before", items=list(self._before))
         self._parts.progress.phase("starting probe, ledger and load")
         for observer in self._parts.observers:
             observer.start()
@@ -116,8 +118,8 @@ class Trial:
         self._event("injecting", fault=name, arguments=dict(vars(fault)))
         try:
             effect = fault.inject(target)
-        except SeatrialError as error:
-            self._event("injection-failed", fault=name, detail=str(error))
+        except Exception as error:
+            self._event("injection-failed", fault=name, detail=in_one_line(error))
             raise
         self._since_s = self._parts.clock.now()
         seen = {"struck_s": effect.struck_s, "seen_s": effect.seen_s, "seen": effect.seen}
@@ -140,7 +142,8 @@ class Trial:
             self._healing = self._ended
 
     def _heal(self, entry: Entry) -> None:
-        self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments))
+        found = [item for item in self._audit()[0] if item not in self._before]
+        self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments), found=found)
         why = attempt(self._parts.target.undo, entry.step)
         if not why:
             self._parts.undo.done(entry)
@@ -175,7 +178,8 @@ class Trial:
             self._try(self._stop, observer)
         self.heal()
         self._try(self._account)
-        self._event("residue", items=[*self._audit(), *self._parts.tidy()])
+        items, failure = self._audit()
+        self._event("residue", items=[*items, *self._parts.tidy()], failure=failure)
         self._event("run-end")
         with suppress(OSError):  # what a full disk did not take is missing when the run is judged
             self._parts.recorder.close()
@@ -185,13 +189,19 @@ class Trial:
         self._parts.recorder.document(name, value)
 
     def crashed(self, error: BaseException) -> None:
-        """Note that the runner itself failed in the middle of the run."""
+        """Note that the runner itself failed in the middle of the run. Never raises: what is broken is to be healed."""
         if not self._ended:
-            self._event("crashed", reason=f"{type(error).__name__}: {error}")
+            with suppress(TargetError):
+                self._event("crashed", reason=f"{type(error).__name__}: {error}")
 
     def interrupted(self, why: str) -> None:
-        """Note that the run was stopped; it will be healed and ended, and is INCONCLUSIVE."""
-        self._event("interrupted", reason=why)
+        """Note that the run was stopped; it will be healed and ended, and is INCONCLUSIVE. Never raises."""
+        with suppress(TargetError):
+            self._event("interrupted", reason=why)
+
+    def step_failed(self, step: str, why: str) -> None:
+        """Note that a step of the experiment failed: what it should have done was not tried."""
+        self._event("step-failed", step=step, reason=why)
 
     def _try(self, part: Callable[..., None], *arguments: Observer) -> None:
         if why := attempt(part, *arguments):
@@ -201,11 +211,12 @@ class Trial:
         observer.stop()
         self._event("stopped", observer=observer.name)
 
-    def _audit(self) -> tuple[str, ...]:
+    def _audit(self) -> tuple[tuple[str, ...], str]:
+        """What the target's audit finds, and why it could not look."""
         try:
-            return self._parts.target.residue()
+            return self._parts.target.residue(), ""
         except Exception as error:
-            return (f"the audit failed: {in_one_line(error)}",)
+            return (), in_one_line(error)
 
     def _account(self) -> None:
         self._live.refresh()

@@ -20,10 +20,19 @@ def play(trial: Trial, scenario: Scenario) -> None:
         journal = _experiment(trial, scenario)
         if journal["status"] == "interrupted":
             raise Interrupted("stopped by a signal")
+        note_failed_steps(trial, journal)
         trial.after()
     except (KeyboardInterrupt, Interrupted) as stop:
         trial.interrupted(str(stop) or "Ctrl-C")
         raise Interrupted(str(stop) or "Ctrl-C") from None
+
+
+def note_failed_steps(trial: Trial, journal: dict[str, Any]) -> None:
+    """Tell the trial of each step that raised: Chaos Toolkit notes it in its journal, and goes on as if nothing was."""
+    for step in [*journal.get("run", ()), *journal.get("rollbacks", ())]:
+        if step.get("status") == "failed":
+            why = [line for line in step.get("exception") or ["no reason"] if str(line).strip()]
+            trial.step_failed(str(step["activity"].get("name")), " ".join(str(why[-1]).split()))
 
 
 def _experiment(trial: Trial, scenario: Scenario) -> dict[str, Any]:

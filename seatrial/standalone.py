@@ -53,6 +53,7 @@ class Standalone:
 
     def close(self, journal: dict[str, Any]) -> None:
         """End, judge and report; a verdict that is not PASS makes the experiment deviate."""
+        from seatrial.play import note_failed_steps
         from seatrial.report.summary import table
 
         with self._stack:
@@ -60,6 +61,7 @@ class Standalone:
             if journal["status"] == "interrupted":
                 self.trial.interrupted("stopped by a signal")
             else:
+                note_failed_steps(self.trial, journal)
                 self.trial.after()
             self.trial.end()
             verdict = self._session.conclude(self._folder).verdict

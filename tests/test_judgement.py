@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from seatrial.checks import judge
 from seatrial.checks.closed_loop import Pace
-from seatrial.checks.slo import slo
+from seatrial.checks.slo import Counted, Counts, View, slo
 from seatrial.checks.windows import windows
 from seatrial.conclude import conclude_run
 from seatrial.faults.kill import Kill
 from seatrial.faults.pause import Pause
-from seatrial.ledger import ABSENT, PRESENT, ReadBack
-from seatrial.load.health import HEALTH_FIELDS, HEALTH_FILE
+from seatrial.ledger import ABSENT, PRESENT, UNREADABLE, ReadBack
+from seatrial.load.health import HEALTH_FIELDS, HEALTH_FILE, Fitness
 from seatrial.report.axis import axis_of
 from seatrial.report.story import story
 from seatrial.samples import OK, Sample, SampleWriter, read_samples
+from seatrial.targets.fake import read_everything
 from seatrial.timeline import load_timeline
 from seatrial.verdict import Outcome
 
@@ -379,7 +381,52 @@ def test_a_closed_loop_that_is_answered_at_once_passes_and_nothing_is_added(tmp_
     """No user waited."""
     p95 = closed_run(tmp_path, 0.0)
     assert p95.outcome is Outcome.PASS, p95
-    assert any("counted in are 0 requests" in said for said in p95.proof)
+    assert any("counted in are 0 bad requests" in said for said in p95.proof)
+
+
+def view_of_closed(samples, period_s=0.05):
+    """What a closed loop of one user recorded, with what it did not send."""
+    pace = Pace(1, period_s)
+    return View(None, {"load/a": samples}, {"load/a": [m for s in samples for m in pace.missing(s)]}, Fitness(), pace)
+
+
+def test_good_requests_that_nobody_sent_thin_out_no_bad_ones():
+    """Slow answers within the objective add nothing; of 400 sent 22 failed, and so the share stays above 5 %."""
+    failed = [Sample("load/a", n, n, n + 0.01, "http_500") for n in range(22)]
+    slow = [Sample("load/a", 100.0 + n, 100.0 + n, 100.9 + n, OK) for n in range(378)]
+    view = view_of_closed([*failed, *slow])
+    errors = view.counts("errors", 0.05, "failed", lambda sample: not sample.ok, 2.0)
+    assert (errors.total.k, errors.total.n, bool(errors.broken())) == (22, 400, True)
+    late = view.counts("p95", 0.05, "slow", lambda sample: sample.latency_s >= 0.8, 0.8)
+    assert late.added > 0
+    assert late.total.k == 400 + late.added  # a failed one is infinitely slow
+
+
+def test_a_single_request_of_an_endpoint_breaks_no_promise():
+    """Nor do two of seven of one among many; twenty of twenty do, although they are few of all."""
+    few = Counts("errors", Counted(1, 300, 0.05, "failed"), {"load/rare": Counted(1, 1, 0.05, "failed")})
+    some = Counts("errors", Counted(2, 700, 0.05, "failed"), {f"load/{n}": Counted(2, 7, 0.05, "") for n in range(20)})
+    lost = Counts("errors", Counted(20, 900, 0.05, "failed"), {"load/rare": Counted(20, 20, 0.05, "failed")})
+    assert (few.broken(), some.broken()) == ("", "")
+    assert lost.broken().startswith("load/rare: 20 of 20")
+
+
+def test_a_loss_beyond_the_rpo_stays_one_beside_a_write_that_cannot_be_read(fake_trial):
+    """What is lost for sure fails; within the RPO the unreadable one leaves it open."""
+
+    def lossy(writes):
+        found = read_everything(writes)
+        if len(writes) < 20:  # the few that are read back before anything is broken
+            return found
+        last = next(n for n, write in enumerate(writes) if not write.ok) - 1
+        found[last] = replace(found[last], state=ABSENT)
+        found[-1] = replace(found[-1], state=UNREADABLE)
+        return found
+
+    strict = fake_trial(recovery_s=1.0, rpo_s=0.001, read_back=lossy)
+    promise = strict.play(Kill("app")).verdict.promise("data loss")
+    assert promise.outcome is Outcome.FAIL, promise
+    assert promise.lower > 0.001
 
 
 def test_a_closed_loop_of_unknown_pace_is_not_certified(tmp_path):

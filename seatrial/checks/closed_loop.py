@@ -4,7 +4,8 @@ In a closed loop (a user's own locustfile) each user waits for an answer before 
 holds for ten seconds are ten slow requests, where a hundred would have come due: the slower the deployment, the less
 is asked of it. HdrHistogram's correction (`recordValueWithExpectedInterval`) adds what is missing: a request that took
 L, where a user usually asks every P, stands also for those of L - P, L - 2P and so on down to P, which were due
-meanwhile and not sent. P is learnt from the undisturbed load: its users, divided by its requests per second.
+meanwhile and not sent. P is learnt from the undisturbed load: its users, divided by its requests per second. Of these
+only the bad ones are counted in: good answers that nobody asked for would thin out the bad ones that were given.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ class Pace:
     period_s: float
 
     def said(self, added: int) -> str:
-        """In a sentence, with how many requests were added for it."""
+        """In a sentence, with how many bad requests were added for it."""
         return (
             f"a closed loop of {self.users} users, each of whom usually asks every {self.period_s:.3f} s: counted in"
-            f" are {added} requests that were due while users waited, and not sent, as HdrHistogram corrects for it"
+            f" are {added} bad requests that were due while users waited, and not sent, after HdrHistogram"
         )
 
     def missing(self, sample: Sample) -> Iterator[Sample]:

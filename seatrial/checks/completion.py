@@ -17,6 +17,9 @@ def completion(timeline: Timeline) -> list[Promise]:
     if stopped:
         reason = f"the run was stopped before its end: {stopped.data.get('reason', 'unknown')}"
         return [inconclusive(timeline, "run complete", reason)]
+    if step := timeline.first("step-failed"):
+        reason = f"a step of the experiment failed: {step.data['step']}: {step.data['reason']}"
+        return [inconclusive(timeline, "run complete", reason)]
     if not timeline.first("run-end"):
         return [inconclusive(timeline, "run complete", "the run has no end: its runner was killed")]
     return []

@@ -108,8 +108,11 @@ def data_loss(timeline: Timeline) -> list[Promise]:
     numbers |= _extent(timeline, ledger, quiet)
     if broken := _broken(timeline, ledger):
         return [failed(timeline, NAME, broken, proof=_proof(ledger), **numbers)]
-    if doubt := _doubt(timeline, ledger):
-        return [inconclusive(timeline, NAME, doubt, proof=_proof(ledger), objective=numbers["objective"], unit="s")]
+    doubt = _doubt(timeline, ledger)
+    if doubt and numbers["measured"] <= numbers["objective"]:  # what is lost for sure stays lost
+        lower = {"lower": numbers["lower"]} if ledger.lost else {}
+        only = {"objective": numbers["objective"], "unit": "s", **lower}
+        return [inconclusive(timeline, NAME, doubt, proof=_proof(ledger), **only)]
     return [_within(timeline, ledger, quiet, numbers)]
 
 

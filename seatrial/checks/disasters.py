@@ -79,10 +79,11 @@ class Disaster:
 
     @property
     def helped(self) -> bool:
-        """Was a killed component healed before the clients were served? Then its restart was never seen at work."""
+        """Did Seatrial start what it had killed: before the clients were served, or later, since nothing else had?"""
         killed = any(blow.data["fault"] in UNAIDED for blow in self.blows)
         until_s = self.recovered_s or math.inf
-        return killed and any(at_s < until_s for at_s in self._times("healing"))
+        healings = [event for event in self.events if event.kind == "healing"]
+        return killed and any(event.at_s < until_s or event.data.get("found") for event in healings)
 
     @property
     def proven(self) -> bool:

@@ -24,6 +24,8 @@ def effect(timeline: Timeline) -> list[Promise]:
         return [inconclusive(timeline, NAME, f"the fault could not be injected: {refused[0].data['detail']}")]
     if not effects:
         return [inconclusive(timeline, NAME, "no fault was injected")]
+    if (missing := len(timeline.run["faults"]) - len(effects)) > 0:
+        return [inconclusive(timeline, NAME, f"{missing} of the scenario's faults were never injected")]
     labels = [f" {number} ({words(event)})" if len(effects) > 1 else "" for number, event in enumerate(effects, 1)]
     return [_judge(timeline, event, NAME + label) for event, label in zip(effects, labels, strict=True)]
 

@@ -26,5 +26,7 @@ def residue(timeline: Timeline) -> list[Promise]:
     numbers = {"objective": 0.0, "measured": float(len(items)), "unit": "count"}
     if items:
         return [failed(timeline, NAME, f"left behind: {'; '.join(items)}{so_before}", proof=tuple(items), **numbers)]
+    if failure := audit.data.get("failure"):
+        return [inconclusive(timeline, NAME, f"the audit failed: {failure}")]
     said = f"the audit after the run found nothing stopped, paused, shaped or left{so_before}"
     return [passed(timeline, NAME, said, **numbers)]

@@ -52,11 +52,13 @@ class Counts:
     name: str
     total: Counted
     endpoints: dict[str, Counted]
+    added: int = 0  # bad requests that a closed loop did not send
 
     def broken(self) -> str:
         """What shows that it was not kept (too many bad of all, or surely of one endpoint), or an empty string."""
+        among = max(len(self.endpoints), 2)  # and never on the word of a single request
         for stream, one in self.endpoints.items():
-            if statistics.surely_above(one.k, one.n, one.share):
+            if statistics.surely_above(one.k, one.n, one.share, among):
                 return f"{stream}: {one.said()}"
         too_many = self.total.n >= statistics.LEAST and self.total.k >= self.total.share * self.total.n
         return self.total.said() if too_many else ""
@@ -64,7 +66,7 @@ class Counts:
     def without_excused(self) -> Counts:
         """As if what the generator may have spoilt had been good."""
         endpoints = {stream: one.without_excused() for stream, one in self.endpoints.items()}
-        return Counts(self.name, self.total.without_excused(), endpoints)
+        return Counts(self.name, self.total.without_excused(), endpoints, self.added)
 
 
 def slo(timeline: Timeline) -> list[Promise]:
@@ -121,13 +123,16 @@ class View:
 
     timeline: Timeline
     endpoints: dict[str, list[Sample]]
+    missing: dict[str, list[Sample]]  # what a closed loop did not send
     fitness: Fitness
-    note: str = ""  # what was added to it
+    pace: Pace | None = None  # of a closed loop
 
-    @property
-    def samples(self) -> list[Sample]:
-        """Those of all endpoints."""
-        return [sample for samples in self.endpoints.values() for sample in samples]
+    def with_bad(self, is_bad: Callable[[Sample], bool]) -> dict[str, list[Sample]]:
+        """What was sent, and what was missing and would have been bad: good ones that nobody sent excuse nothing."""
+        return {
+            stream: [*samples, *(sample for sample in self.missing.get(stream, []) if is_bad(sample))]
+            for stream, samples in self.endpoints.items()
+        }
 
     def counts(self, name: str, share: float, bad: str, is_bad: Callable[[Sample], bool], slow_s: float) -> Counts:
         """Count the bad requests, and of them those that would be good if answered within `slow_s` without strain."""
@@ -137,18 +142,29 @@ class View:
             excused = sum(self.fitness.excuses(sample, slow_s) for sample in found)
             return Counted(len(found), len(samples), share, bad, excused)
 
-        return Counts(name, count(self.samples), {stream: count(some) for stream, some in self.endpoints.items()})
+        endpoints = self.with_bad(is_bad)
+        everything = _all(endpoints)
+        added = len(everything) - len(_all(self.endpoints))
+        return Counts(name, count(everything), {stream: count(some) for stream, some in endpoints.items()}, added)
+
+
+def _all(endpoints: dict[str, list[Sample]]) -> list[Sample]:
+    return [sample for samples in endpoints.values() for sample in samples]
 
 
 def _p95(view: View, name: str, objective: float) -> Promise:
     numbers: dict[str, Any] = {"objective": objective, "unit": "s"}
-    if view.samples:
-        estimate = statistics.percentile(sorted(sample.latency_s for sample in view.samples), 1 - P95_SHARE)
+
+    def is_bad(sample: Sample) -> bool:
+        return sample.latency_s >= objective
+
+    if samples := _all(view.with_bad(is_bad)):
+        estimate = statistics.percentile(sorted(sample.latency_s for sample in samples), 1 - P95_SHARE)
         finite = {"measured": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
         answered = math.isfinite(estimate.value)  # of failures no bound says anything
         numbers |= {key: value if answered and math.isfinite(value) else None for key, value in finite.items()}
     bad = f"slower than {objective:g} s or failed"
-    counts = view.counts(name, P95_SHARE, bad, lambda sample: sample.latency_s >= objective, objective)
+    counts = view.counts(name, P95_SHARE, bad, is_bad, objective)
     return _decide(view, counts, numbers)
 
 
@@ -167,7 +183,8 @@ def _decide(view: View, counts: Counts, numbers: dict[str, Any]) -> Promise:
     timeline, name, total, fitness = view.timeline, counts.name, counts.total, view.fitness
     strain = (fitness.strained,) if fitness.strained else ()
     counted = (f"{stream}: {one.said()}" for stream, one in counts.endpoints.items())
-    proof = (*counted, *_outcomes(view), *strain, *filter(None, [view.note]))
+    note = (view.pace.said(counts.added),) if view.pace else ()
+    proof = (*counted, *_outcomes(view), *strain, *note)
     if fitness.unfit:
         return inconclusive(timeline, name, fitness.unfit, proof=proof, **numbers)
     if broken := counts.broken():
@@ -182,7 +199,7 @@ def _decide(view: View, counts: Counts, numbers: dict[str, Any]) -> Promise:
 
 def _outcomes(view: View) -> tuple[str, ...]:
     """`outcomes of those that failed: 12 http_503, 3 timeout`, or nothing."""
-    counted = Counter(sample.outcome for sample in view.samples if not sample.ok)
+    counted = Counter(sample.outcome for sample in _all(view.endpoints) if not sample.ok)
     said = ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
     return (f"outcomes of those that failed: {said}",) if said else ()
 
@@ -191,15 +208,13 @@ def _view(timeline: Timeline, window: Window, name: str, load: Load) -> View:
     """The window's samples, and why they may say nothing about the deployment."""
     sent = {stream: window.of(samples) for stream, samples in load.endpoints.items()}
     missing = {stream: window.of(samples) for stream, samples in load.missing.items()}
-    endpoints = {stream: [*samples, *missing.get(stream, [])] for stream, samples in sent.items()}
-    note = load.pace.said(sum(map(len, missing.values()))) if load.pace else ""
     fit = _fitness(timeline, window, name, sent)
     if load.closed and not load.pace and not fit.unfit:
         said = (
             "a closed loop of which no usual pace is known: what it did not send while users waited is not known either"
         )
         fit = Fitness(unfit=said)
-    return View(timeline, endpoints, fit, note)
+    return View(timeline, sent, missing, fit, load.pace)
 
 
 def _fitness(timeline: Timeline, window: Window, name: str, endpoints: dict[str, list[Sample]]) -> Fitness:

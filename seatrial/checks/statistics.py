@@ -50,9 +50,13 @@ def surely_below(k: int, n: int, share: float) -> bool:
     return n > 0 and binomial_cdf(k, n, share) <= 1 - CONFIDENCE
 
 
-def surely_above(k: int, n: int, share: float) -> bool:
-    """k of n were seen: is the true share above `share` with 95 % confidence?"""
-    return n > 0 and 1 - binomial_cdf(k - 1, n, share) <= 1 - CONFIDENCE
+def surely_above(k: int, n: int, share: float, among: int = 1) -> bool:
+    """k of n were seen: is the true share above `share` with 95 % confidence?
+
+    Of several samples that are asked, `among` is their number: one of them being above by chance is as rare then
+    (Bonferroni).
+    """
+    return n > 0 and 1 - binomial_cdf(k - 1, n, share) <= (1 - CONFIDENCE) / among
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,10 @@ def parse_url(url: str) -> Endpoint:
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as error:
-        raise InputError("an http or https URL", f"{url.rsplit('@', maxsplit=1)[-1]!r} ({error})") from None
+    except ValueError:  # whose text may hold a part of a password
+        raise InputError("an http or https URL (with # and / in a password as %23 and %2F)", "another") from None
+    if parts.fragment:
+        raise InputError("a URL without a fragment (# in a password is %23)", "one with a #")
     if any(character <= " " for character in url):
         raise InputError("a URL without spaces", repr(url.rsplit("@", maxsplit=1)[-1]))
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
