@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seatrial.plan.shell import Script
 
 LIMIT_S = 20
+FAILED = "failed and is left out"
 # Of each tool: what is said by a rule of ours, or is a matter of taste.
 OURS = frozenset({
     "DL3002", "DL3006", "DL3007", "DL3008", "DL3009", "DL3012", "DL3013", "DL3015", "DL3016", "DL3018", "DL3022",
@@ -49,6 +50,7 @@ class Peer:
     command: tuple[str, ...]
     read: Callable[[str], Iterator[Finding]]
     overlaps: bool = False  # most of what it says is said by rules of ours: what they found at the same place counts
+    statuses: tuple[int, ...] = (0, 1)  # its exit statuses when it did its work, with and without findings
 
 
 def ask_peers(plan: Plan, root: Path, own: Iterable[Finding] = ()) -> tuple[list[Finding], list[str]]:
@@ -60,7 +62,7 @@ def ask_peers(plan: Plan, root: Path, own: Iterable[Finding] = ()) -> tuple[list
         if (files := [f"./{path}" for path, kind in plan.kinds.items() if kind == peer.kind])
     ]
     with ThreadPoolExecutor(max_workers=len(PEERS) + 1) as pool:
-        answers = [(peer, pool.submit(_ask, peer, files, folder)) for peer, files in work]
+        answers = [(peer, pool.submit(ask, peer, files, folder)) for peer, files in work]
         answers.append((SHELLCHECK, pool.submit(_ask_of_steps, plan)))
         found, notes = schema_findings(plan)
         told = {(finding.file, finding.line) for finding in (*own, *found)}
@@ -79,7 +81,8 @@ def _told(finding: Finding, told: set[tuple[str, int]]) -> bool:
     return any(file == finding.file for file, _ in told)
 
 
-def _ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding], str]:
+def ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding], str]:
+    """What one tool says of files, by their paths from a folder, and why it could not be asked."""
     program = program_of(peer.command[0])
     if program is None:
         without = f"so {len(files)} {peer.kind} file{'s' if len(files) > 1 else ''} are checked without it"
@@ -87,10 +90,21 @@ def _ask(peer: Peer, files: Sequence[str], folder: Path) -> tuple[list[Finding],
     try:
         done = subprocess.run([program, *peer.command[1:], *files], cwd=folder, capture_output=True, text=True,
                               timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
-        said = peer.read(done.stdout + done.stderr if peer.command[0] == "promtool" else done.stdout)
-        return [replace(finding, file=str(PurePosixPath(finding.file))) for finding in said], ""
+        prose = peer.command[0] == "promtool"  # it writes sentences: those that begin with one of the files
+        said = peer.read(done.stdout + done.stderr if prose else done.stdout)
+        found = [replace(each, file=str(PurePosixPath(each.file))) for each in said if not prose or each.file in files]
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        return [], f"{peer.name} failed and is left out: {type(error).__name__}: {str(error)[:120]}"
+        return [], f"{peer.name} {FAILED}: {type(error).__name__}: {str(error)[:120]}"
+    if done.returncode not in peer.statuses:
+        return found, f"{peer.name} {FAILED}: exit status {done.returncode}: {_reason(done.stderr)}"
+    return found, ""
+
+
+def _reason(output: str) -> str:
+    """The line of a tool's output that says what went wrong."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    told = [line for line in lines if re.match(r"fatal|error|panic", line, re.IGNORECASE)]
+    return (told or lines or ["it said nothing"])[0][:120]
 
 
 def _ask_of_steps(plan: Plan) -> tuple[list[Finding], str]:
@@ -103,7 +117,7 @@ def _ask_of_steps(plan: Plan) -> tuple[list[Finding], str]:
         for number, script in enumerate(steps):
             first = "#!/bin/bash -e" if "errexit" in script.outer else "#!/bin/bash"
             (folder / f"{number}.sh").write_text(f"{first}\n{script.text}\n", encoding="utf-8")
-        found, note = _ask(SHELLCHECK, [f"{number}.sh" for number in range(len(steps))], folder)
+        found, note = ask(SHELLCHECK, [f"{number}.sh" for number in range(len(steps))], folder)
     placed = [_in_workflow(each, steps[int(PurePosixPath(each.file).stem)]) for each in found]
     return placed, "" if plan.scripts else note  # that it is missing is said of the scripts already
 
@@ -189,6 +203,7 @@ PEERS = (
         "workflow",
         ("zizmor", "--offline", "--no-progress", "--no-config", "--format", "json"),
         _zizmor,
+        statuses=(0, 10, 11, 12, 13, 14),
     ),
     Peer(
         "actionlint",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from seatrial.findings.peers import FAILED
 from seatrial.findings.registry import MINOR, SEVERITIES
 from seatrial.verdict import FILES, Outcome, Promise
 
@@ -18,7 +19,7 @@ SCENARIO, NAME = "check", "nothing critical or major"
 
 
 def promise_of(checked: Checked) -> Promise | None:
-    """FAIL if a finding is critical or major, else PASS; None where there was no deployment file to look at."""
+    """FAIL if a finding is critical or major, INCONCLUSIVE if a tool failed, else PASS; None where no file was read."""
     if not checked.kinds:
         return None
     grave = [finding for finding in checked.findings if finding.severity != MINOR]
@@ -27,6 +28,8 @@ def promise_of(checked: Checked) -> Promise | None:
     if grave:
         more = f", and {len(grave) - 1} more" if len(grave) > 1 else ""
         outcome, reason = Outcome.FAIL, f"{place_and_message(_gravest(grave))}{more}"
+    elif failures := [note for note in checked.notes if FAILED in note]:
+        outcome, reason = Outcome.INCONCLUSIVE, failures[0]
     return Promise(NAME, SCENARIO, FILES, outcome, reason, 0.0, float(len(grave)), unit="count", proof=proof)
 
 

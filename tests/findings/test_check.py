@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 
 from seatrial.findings.cases import cases_of, rest_of
-from seatrial.findings.checked import check
+from seatrial.findings.checked import Checked, check
 from seatrial.findings.command import INTRODUCTION, explained
-from seatrial.findings.peers import PEERS, ask_peers, program_of
+from seatrial.findings.peers import PEERS, ask, ask_peers, program_of
 from seatrial.findings.promise import promise_of
 from seatrial.findings.registry import all_rules
 from seatrial.findings.silence import write_baseline
@@ -243,3 +244,18 @@ def test_the_specs_tell_what_tools_and_schemas_find(tmp_path):
     assert len(said) == 2, said
     assert said[0].startswith("broken.yaml:1: major: is no YAML")
     assert said[1].startswith("compose.yaml:4: critical: project of compose.yaml: services.a: ")
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=NAMES)
+def test_a_tool_that_fails_is_said_and_shows_nothing(tmp_path, monkeypatch, peer):
+    """It ends with a status of its own and without a word: the promise about the files is not kept by that."""
+    broken = tmp_path / "broken-tool"
+    broken.write_text("#!/bin/sh\necho 'fatal: no license' >&2\nexit 101\n")
+    broken.chmod(0o755)
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    monkeypatch.setattr("seatrial.findings.peers.program_of", lambda _: str(broken))
+    found, note = ask(peer, ["./a-file"], tmp_path)
+    assert found == []
+    assert note == f"{peer.name} failed and is left out: exit status 101: fatal: no license"
+    checked = Checked(kinds=Counter({"compose": 1}), notes=[note])
+    assert (promise_of(checked).outcome, promise_of(checked).reason) == (Outcome.INCONCLUSIVE, note)
