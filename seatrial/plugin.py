@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seatrial.settings import Settings
     from seatrial.specs import SpecTrial
 
+PASSED = pytest.StashKey[bool]()  # of a test's call
 RESULTS: pytest.StashKey[list[Result]] = pytest.StashKey()
 
 
@@ -108,6 +109,8 @@ def _said_in_one_line() -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With --require-all a skip is a failure that keeps its reason."""
     report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
     if report.skipped and item.config.getoption("--require-all") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
@@ -181,6 +184,8 @@ def trial(request: pytest.FixtureRequest, seatrial_session: Session) -> Iterator
     options = dict(marker.kwargs) if marker else {}
     with open_spec(seatrial_session, request.node.name, request.path, promise, options) as opened:
         yield opened
+        if request.node.stash.get(PASSED, False):  # one that was asked for in another way than by its name
+            opened.require_verdict()
 
 
 def progress_for(config: pytest.Config) -> Terminal:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import InputError, SeatrialError
+from seatrial.errors import InputError, SeatrialError, in_one_line
 from seatrial.faults import COMPONENT_FIELDS, make_fault
 from seatrial.scenario import Scenario, make_extension
 from seatrial.yaml_lines import Document
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seatrial.engine import Trial
-    from seatrial.roles import Effect
+    from seatrial.roles import Effect, Fault
     from seatrial.session import Session
     from seatrial.verdict import Verdict
 
@@ -28,16 +28,29 @@ class SpecTrial:
         self._session = session
         self._trial = trial
         self._verdict: Verdict | None = None
+        self._asked: list[Fault] = []  # faults that were asked for and not entered yet
 
-    @contextmanager
-    def fault(self, name: str, **arguments: Any) -> Iterator[Effect]:  # noqa: ANN401 - the fault's own fields
-        """Break a component inside the block, heal it after. Raises MissingCapability, InputError, TargetError."""
+    def fault(self, name: str, **arguments: Any) -> AbstractContextManager[Effect]:  # noqa: ANN401 - the fault's own fields
+        """Break a component inside a `with` block, heal it after. Raises MissingCapability, InputError, TargetError.
+
+        One that is asked for and never entered breaks nothing, and leaves the verdict open.
+        """
         fault = make_fault(name, arguments)
         for component in (arguments[field] for field in COMPONENT_FIELDS if field in arguments):
             if component not in self._session.target.components:
                 known = ", ".join(self._session.target.components)
                 raise InputError(f"a component of the target ({known})", str(component))
-        effect = self._trial.inject(fault)
+        self._asked.append(fault)
+        return self._struck(fault)
+
+    @contextmanager
+    def _struck(self, fault: Fault) -> Iterator[Effect]:
+        self._asked.remove(fault)
+        try:
+            effect = self._trial.inject(fault)
+        except Exception as error:
+            self._trial.step_failed(str(fault), in_one_line(error))
+            raise
         try:
             yield effect
         finally:
@@ -54,6 +67,8 @@ class SpecTrial:
     def verdict(self) -> Verdict:
         """End the trial (window after, read back, audit) and judge it; the same verdict if asked again."""
         if self._verdict is None:
+            for fault in self._asked:
+                self._trial.step_failed(str(fault), "asked for, and never entered (with trial.fault(...):)")
             self._trial.after()
             self._trial.end()
             self._verdict = self._session.conclude(self.folder).verdict
