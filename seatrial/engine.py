@@ -142,7 +142,8 @@ class Trial:
             self._healing = self._ended
 
     def _heal(self, entry: Entry) -> None:
-        found = [item for item in self._audit()[0] if item not in self._before]
+        items, failure = self._audit()
+        found = None if failure else [item for item in items if item not in self._before]
         self._event("healing", operation=entry.step.operation, arguments=dict(entry.step.arguments), found=found)
         why = attempt(self._parts.target.undo, entry.step)
         if not why:

@@ -9,6 +9,7 @@ import yaml
 
 from fixtures.deployments import story
 from seatrial.faults.kill import Kill
+from seatrial.faults.pause import Pause
 from seatrial.play import play
 from seatrial.scenario import scenario_of
 from seatrial.verdict import Outcome
@@ -84,3 +85,20 @@ def test_a_full_disk_stops_no_healing(fake_trial, monkeypatch):
     trial.trial.end()
     assert trial.undo.pending() == []
     assert [step.operation for step in trial.target.undone] == ["start"]
+
+
+def test_a_fault_that_ended_before_its_healing_is_open(fake_trial, monkeypatch):
+    """It expired, or somebody undid it: what the clients saw until then says nothing of the whole time."""
+    trial = fake_trial(recovery_s=1.0)
+    monkeypatch.setattr(trial.target, "residue", lambda: ())
+    trial.play(Pause("app"), hold_s=1.0, heal=True)
+    promise = trial.verdict.promise("fault took effect")
+    assert promise.outcome is Outcome.INCONCLUSIVE
+    assert promise.reason.startswith("Pause was no longer there when it was to be healed")
+
+
+def test_a_fault_that_lasts_until_its_healing_took_effect(fake_trial):
+    """The honest neighbour."""
+    trial = fake_trial(recovery_s=1.0).play(Pause("app"), hold_s=1.0, heal=True)
+    assert trial.timeline.first("healing").data["found"]
+    assert trial.verdict.promise("fault took effect").outcome is Outcome.PASS

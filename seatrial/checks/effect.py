@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.checks.disasters import words
+from seatrial.checks.disasters import UNAIDED, words
 from seatrial.checks.promise import faulty, inconclusive, passed
 
 if TYPE_CHECKING:
@@ -35,4 +35,20 @@ def _judge(timeline: Timeline, event: Event, name: str) -> Promise:
     said = "; ".join(evidence)
     if not event.data["seen"]:
         return inconclusive(timeline, name, f"{event.data['fault']} left no trace: {said}", proof=evidence)
+    if _ended_early(timeline, event):
+        said = f"{event.data['fault']} was no longer there when it was to be healed: nobody knows for how long it acted"
+        return inconclusive(timeline, name, said, proof=evidence)
     return passed(timeline, name, said, proof=evidence)
+
+
+def _ended_early(timeline: Timeline, blow: Event) -> bool:
+    """Did the audit before its healing find nothing of a fault that lasts until then? It expired, or was undone."""
+    if blow.data["fault"] in UNAIDED:
+        return False
+    given = blow.data.get("arguments") or {}
+    healings = [event for event in timeline.all("healing") if event.at_s >= blow.at_s]
+    own = (
+        event for event in healings if all(given.get(key) == value for key, value in event.data["arguments"].items())
+    )
+    healing = next(own, None)
+    return healing is not None and healing.data.get("found") == []
