@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 import struct
 import threading
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from seatrial.targets.local.deployment import HOST, Program
+from seatrial.targets.local.exhaust import _readable, raise_limit
 from seatrial.targets.local.exhaustion import refusal
 
 RESET = struct.pack("ii", 1, 0)
@@ -87,3 +90,17 @@ def test_a_server_that_is_not_there_is_no_server_without_slots():
     with server("redis", b"") as program:
         pass
     assert refusal(program).full is False
+
+
+def test_slots_above_a_thousand_are_looked_at_too():
+    """A server may have more slots than select knows descriptors: 1024."""
+    raise_limit()
+    reader, writer = os.pipe()
+    high = fcntl.fcntl(reader, fcntl.F_DUPFD, 1500)
+    try:
+        assert not _readable(high)
+        os.write(writer, b"x")
+        assert _readable(high)
+    finally:
+        for descriptor in (reader, writer, high):
+            os.close(descriptor)

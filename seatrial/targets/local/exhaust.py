@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import select
 import socket
 import sys
@@ -66,17 +67,18 @@ TAKE: dict[str, Callable[[str], Any]] = {"postgresql": take_postgresql, "redis":
 
 def main() -> None:
     """Take and hold until told, or time, to end."""
+    raise_limit()
     order = json.loads(sys.stdin.readline())
     take, deadline_s = TAKE[order["kind"]], time.monotonic() + order["expires_s"]
     held: list[Any] = []
     told = False
     while time.monotonic() < deadline_s and not _ended():
-        held = [connection for connection in held if not _broken(connection)]
         try:
             held.append(take(order["url"]))
             continue
         except Refused as refused:
             full = refused.full
+        held = [connection for connection in held if not _broken(connection)]
         if full and not told:
             told = True
             with contextlib.suppress(BrokenPipeError):
@@ -87,14 +89,25 @@ def main() -> None:
 
 def _ended() -> bool:
     """True once standard input has ended."""
-    readable, _, _ = select.select([sys.stdin], [], [], 0)
-    return bool(readable) and not sys.stdin.readline()
+    return _readable(sys.stdin.fileno()) and not sys.stdin.readline()
 
 
 def _broken(connection: Any) -> bool:  # noqa: ANN401 - a connection of either kind
     """True if the server has closed the connection: an idle one has nothing to read but its end."""
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return bool(readable)
+    return _readable(connection.fileno())
+
+
+def _readable(descriptor: int) -> bool:
+    """By poll: select knows no descriptor above 1023, and a server may have more slots than that."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def raise_limit() -> None:
+    """As many open files as this user may have: each slot is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":
