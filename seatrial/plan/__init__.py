@@ -108,9 +108,10 @@ class Plan:
             found[each.kind, each.namespace, each.name] = data
         for each in self.objects:
             found |= made_elsewhere(each)
-        for kustomization in self.kustomizations:
-            for kind, name, data, _ in kustomization.generated():
-                found[kind, kustomization.namespace or "default", name] = data
+        given = kustomize.namespaces(self.kustomizations)
+        for one in self.kustomizations:
+            space = given.get(one.folder, "default")
+            found |= {(kind, space, name): data for kind, name, data, _ in one.generated()}
         return found
 
     @cached_property

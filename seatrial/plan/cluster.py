@@ -26,6 +26,9 @@ _HARMLESS = frozenset({
 _CREATED = re.compile(r"\bcreate\s+(?:secret\s+\S+|configmap|cm|namespace|ns|serviceaccount|sa|pvc)\s+([\w.-]+)")
 
 
+_HELM = re.compile(r"^(?!\s*#).*\bhelm\b.*\b(?:install|upgrade)\b|^\s*helmfile\b", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class KubeService:
     """A Service."""
@@ -79,6 +82,8 @@ class Cluster:
         return (
             charts
             or "helm" in self.plan.kinds.values()
+            or any(_HELM.search(script.text) for script in self.plan.all_scripts)
+            or bool(self.plan.of_kind("HelmRelease", "HelmChart", "Application", "ApplicationSet"))
             or any(source is not None and "apiVersion" in source.text for source in broken)
             or any("://" in text or "?ref=" in text or text.startswith("github.com/") for text in remote)
             or self._given_namespaces == {""}

@@ -75,11 +75,15 @@ class Kustomization:
 
 
 def namespaces(kustomizations: list[Kustomization]) -> dict[PurePosixPath, str]:
-    """The namespace that a file of manifests gets from the kustomizations above it, the outermost last."""
+    """The namespace that a file of manifests gets from the kustomizations above it, the outermost last.
+
+    What a kustomization generates gets that of its folder.
+    """
     found: dict[PurePosixPath, str] = {}
     by_folder = {kustomization.folder: kustomization for kustomization in kustomizations}
 
     def give(kustomization: Kustomization, namespace: str, depth: int) -> None:
+        found[kustomization.folder] = namespace
         for path, _ in kustomization.resources:
             below = by_folder.get(path)
             if below is not None and depth < 10 and below is not kustomization:

@@ -14,7 +14,8 @@ _UNITS = {
 }  # fmt: skip
 _KINDS = {
     "database": r"database|\bdb\b|데이터베이스|디비|postgres",
-    "infrastructure": r"infrastructure|data\s*cent(?:er|re)|region|인프라|데이터\s*센터|서버\s*다운",
+    "infrastructure": r"infrastructure|data\s*cent(?:er|re)|region|인프라|데이터\s*센터|서버\s*다운"
+    r"|리전|가용\s*영역|클러스터\s*장애",
     "application": r"application|\bapp\b|service|애플리케이션|어플리케이션|응용|서비스",
 }
 RTO, RPO = (

@@ -23,6 +23,11 @@ _PROVES = re.compile(
     r"pg_restore|pg_verifybackup|(?:gzip|gunzip|zstd|xz)\s+(?:-\w*t|--test)|zcat|psql\b.*<|amcheck|pg_amcheck"
 )
 _TRIES = re.compile(r"restore|verify[-_]?(?:backup|dump)|(?:backup|dump)[-_]?(?:verify|check|test)", re.IGNORECASE)
+# Inside of what another program runs, where it is no command of the script itself: `sh -c 'pg_restore ...'`.
+_RESTORES = re.compile(
+    r"^(?!\s*(?:#|echo|printf|command\s+-v|which)\b)[^#\n]*[\"'\s]pg_restore\b(?!\s+(?:--list|-l|--version|-V)\b)",
+    re.MULTILINE,
+)
 _LOCKS = re.compile(r"flock|lockfile|\.lock\b|pidfile|\.pid\b|set\s+-\w*C|noclobber|mkdir\s+[^-].*lock|pgrep|pidof")
 
 
@@ -56,7 +61,8 @@ def _restored_by_hand(plan: Plan) -> bool:
 @rule("backup-no-restore", CRITICAL, over=backups_of)
 def no_restore(dump: Dump, plan: Plan) -> Iterator[Found]:
     """There is a backup and no way back."""
-    if dump is backups_of(plan)[0] and not restores_of(plan) and not _restored_by_hand(plan):
+    told = restores_of(plan) or any(_RESTORES.search(script.text) for script in plan.all_scripts)
+    if dump is backups_of(plan)[0] and not told and not _restored_by_hand(plan):
         yield (
             dump.command.place,
             "is restored by no script and no document: in the disaster somebody has to find out how",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from seatrial.findings.registry import CRITICAL, Found, rule
@@ -21,10 +22,27 @@ if TYPE_CHECKING:
     from seatrial.plan.compose_forms import Mount
 
 
+_OTHER_PROGRAMS = (
+    "sh",
+    "bash",
+    "ash",
+    "crond",
+    "cron",
+    "pg_dump",
+    "pg_basebackup",
+    "psql",
+    "sleep",
+    "tail",
+    "redis-cli",
+)
+
+
 def _directory(service: Service) -> tuple[Datastore, str] | None:
     """A datastore that keeps data, with its data directory; None if it keeps none, or nobody can tell."""
     store, words = datastore_of(service.image), service.command
-    if store is None or service.node.get("entrypoint") or service.node.get("volumes_from") or data_moved(store, words):
+    other = bool(words) and PurePosixPath(words[0]).name in _OTHER_PROGRAMS
+    elsewhere = service.node.get("entrypoint") or service.node.get("volumes_from")
+    if store is None or other or elsewhere or data_moved(store, words):
         return None
     if store.name in ("redis", "valkey") and not appending(words):
         return None

@@ -38,6 +38,9 @@ def _checked_outside(dockerfile: Dockerfile, plan: Plan) -> bool:
     found = [each.healthcheck is not None and not each.healthcheck.disabled for each in running]
     pods = [each for each in plan.containers if image_here(each.image, plan) is dockerfile]
     found += [any(each.node.get(probe) for probe in PROBES) for each in pods]
+    if not found:  # nobody knows which of them runs it: silent if all of them are checked
+        found = [each.healthcheck is not None for each in plan.services]
+        found += [any(each.node.get(probe) for probe in PROBES) for each in plan.containers]
     return bool(found) and all(found)
 
 

@@ -9,7 +9,7 @@ from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.addresses import addresses_of
 from seatrial.plan.cluster import cluster_of
 from seatrial.plan.kubernetes import selects
-from seatrial.rules.network import exposed, image_here
+from seatrial.rules.network import exposed, image_here, speaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _answers(container: Container, port: Node, plan: Plan) -> bool:
     own = image_here(container.image, plan)
     known = bool(container.ports) or own is not None
     shared = {number for each in container.workload.containers for number in each.ports}
-    return not known or port.integer in shared | (own or set())
+    return not known or port.integer in shared | (own or set()) or speaks_of(container.workload, port.integer, plan)
 
 
 @rule("kube-liveness-same", MAJOR, over=lasting_containers)

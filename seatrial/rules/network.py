@@ -10,6 +10,7 @@ from seatrial.findings.registry import CRITICAL, MAJOR, Found, rule
 from seatrial.plan.cluster import KubeService, cluster_of
 from seatrial.plan.kubernetes import LASTING, KubeObject, Workload, match_labels
 from seatrial.plan.replicas import wanted_replicas
+from seatrial.plan.wiring import wiring_of
 from seatrial.rules.kube_namespaces import is_forgotten
 
 if TYPE_CHECKING:
@@ -118,7 +119,21 @@ def has_port(workload: Workload, target: Node, plan: Plan) -> bool:
     if number in exposed(workload, plan) or any(number in each.ports for each in sidecars):
         return True
     silent = [each for each in workload.containers if not each.ports and image_here(each.image, plan) is None]
-    return bool(silent)
+    return bool(silent) or speaks_of(workload, number, plan)
+
+
+def speaks_of(workload: Workload, number: int, plan: Plan) -> bool:
+    """Does a command, a variable or a configuration of a workload name a port that it does not declare?
+
+    `containerPort` only informs: a program may listen on more.
+    """
+    pattern = re.compile(rf"(?<![\d.]){number}(?![\d.])")
+    containers = [*workload.containers, *workload.init_containers]
+    own = [word for each in containers for word in (*each.words, *(entry.value or "" for entry in each.env))]
+    names = {node.text for node in workload.template.walk() if node.text}
+    home, configs = cluster_of(plan).home(workload.namespace), wiring_of(plan).configs
+    told = (data for (_, space, name), data in configs.items() if space == home and name in names)
+    return any(pattern.search(text) for text in [*own, *(value or "" for data in told for value, _ in data.values())])
 
 
 def _shown_ports(workload: Workload, plan: Plan) -> set[str]:

@@ -154,11 +154,17 @@ def result_unused(script: Script, _plan: Plan) -> Iterator[Found]:
         used = " ".join(text_of(each) for each in behind)
         checks = {each.name for each in inside if not quiet(each)} - {"break", "sleep", "[", "test"}
         again = any(each.name in checks for each in reached(script, behind))
-        if not again and not any(f"${name}" in used or f"${{{name}" in used or f"(({name}" in used for name in names):
+        if not again and not any(_reads(used, name) for name in names):
             yield (
                 script.place(loop),
                 "when every try has failed, the script goes on as if one had worked: nothing looks at the result",
             )
+
+
+def _reads(text: str, name: str) -> bool:
+    """`$name`, `${name...`, or the bare name within `(( ... ))`."""
+    own = re.escape(name)
+    return bool(re.search(rf"\$\{{?#?{own}\b|\(\([^()]*\b{own}\b", text))
 
 
 def _asks_a_person(commands: list[Command]) -> bool:
