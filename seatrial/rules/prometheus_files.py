@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -154,10 +155,18 @@ def rule_file_missing(config: PrometheusConfig, plan: Plan) -> Iterator[Found]:
             yield node, f"loads {node.text}, which matches no file: there are no alerts"
 
 
+def _ruler(plan: Plan) -> bool:
+    """Does something else than Prometheus evaluate rules: vmalert, a ruler of Thanos, Mimir or Cortex?"""
+    images = [each.image for each in plan.services] + [each.image for each in plan.containers]
+    told = any(re.search(r"vmalert|thanos|mimir|cortex", image_name(image)) for image in images)
+    pushed = re.compile(r"\b(?:mimirtool|cortextool|lokitool)\s+rules\b")
+    return told or bool(plan.of_kind("VMRule")) or any(pushed.search(script.text) for script in plan.all_scripts)
+
+
 @rule("prom-rules-not-loaded", CRITICAL, over=rule_files)
 def rules_not_loaded(group: Node, plan: Plan) -> Iterator[Found]:
     """A rule file that no configuration loads."""
-    if any(_dangling(config, plan) for config in plan.scrapers):
+    if any(_dangling(config, plan) for config in plan.scrapers) or _ruler(plan):
         return
     patterns = [(config, node.text) for config in plan.scrapers for node in config.rule_files]
     names = {PurePosixPath(text).name for _, text in patterns}
@@ -178,7 +187,7 @@ def no_alertmanager(config: PrometheusConfig, plan: Plan) -> Iterator[Found]:
     discovered = any(key.endswith("_sd_configs") for manager in managers for key, _ in manager.items())
     if (
         any(each.alert for each in plan.rules)
-        and not discovered
+        and not (discovered or _ruler(plan))
         and not any(target.host for target in config.alertmanagers)
     ):
         yield config.node.get("alerting"), "names no Alertmanager: alerts fire, and nobody is told"
